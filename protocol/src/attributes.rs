@@ -114,9 +114,7 @@ impl DocumentGroup {
 
     /// The group as a 16-bit set, bit i = class i.
     pub fn set(self) -> u16 {
-        self.classes()
-            .iter()
-            .fold(0, |set, class| set | 1 << class.number())
+        self.classes().iter().fold(0, |set, class| set | 1 << class.number())
     }
 }
 
@@ -204,27 +202,14 @@ impl Attributes {
             rest >>= width;
             value
         };
-        let [
-            birth,
-            expires,
-            enrolled,
-            sex,
-            class,
-            nationality,
-            province,
-            reserved,
-            generation,
-        ] = WIDTHS.map(&mut next);
+        let [birth, expires, enrolled, sex, class, nationality, province, reserved, generation] =
+            WIDTHS.map(&mut next);
         if rest != 0 || reserved != 0 {
             return None;
         }
         let attributes = Attributes {
             birth_date: Day::new(birth)?,
-            expires_on: if expires == NO_EXPIRY {
-                None
-            } else {
-                Some(Day::new(expires)?)
-            },
+            expires_on: if expires == NO_EXPIRY { None } else { Some(Day::new(expires)?) },
             enrolled_on: Day::new(enrolled)?,
             sex: Sex::from_number(sex as u8)?,
             document_class: DocumentClass::from_number(class as u8)?,
@@ -259,10 +244,7 @@ pub(crate) mod tests {
     #[test]
     fn known_packing() {
         let p = known().pack();
-        assert_eq!(
-            to_hex(&p),
-            "000000000000000000000000000000000000000000000b09c15405157e451d27"
-        );
+        assert_eq!(to_hex(&p), "000000000000000000000000000000000000000000000b09c15405157e451d27");
         assert_eq!(Attributes::unpack(&p), Some(known()));
     }
 
@@ -274,11 +256,7 @@ pub(crate) mod tests {
         assert_eq!(Attributes::unpack(&(p + bit(99))), None, "above the fields");
         assert_eq!(Attributes::unpack(&(p + bit(59))), None, "document class 9");
         assert_eq!(Attributes::unpack(&-Fr::from(1u64)), None);
-        assert_eq!(
-            Attributes::unpack(&Fr::from(0u64)),
-            None,
-            "document class 0"
-        );
+        assert_eq!(Attributes::unpack(&Fr::from(0u64)), None, "document class 0");
         let mut none = known();
         none.expires_on = None;
         none.generation = 254;
@@ -291,10 +269,7 @@ pub(crate) mod tests {
     #[test]
     fn json_is_strict() {
         let text = r#"{"birth_date":"1999-11-13","expires_on":"2046-06-01","enrolled_on":"2024-07-06","sex":"male","document_class":"resident_card","nationality":156,"province":44,"generation":0}"#;
-        assert_eq!(
-            crate::json::parse::<Attributes>(text.as_bytes()).unwrap(),
-            known()
-        );
+        assert_eq!(crate::json::parse::<Attributes>(text.as_bytes()).unwrap(), known());
         assert_eq!(crate::json::to_string(&known()), text);
         for (from, to) in [
             (r#""male""#, r#"{"male":null}"#),
@@ -303,18 +278,10 @@ pub(crate) mod tests {
             ("156", "-1"),
             ("1999-11-13", "1999-11-31"),
         ] {
-            assert!(
-                crate::json::parse::<Attributes>(text.replace(from, to).as_bytes()).is_err(),
-                "{to}"
-            );
+            assert!(crate::json::parse::<Attributes>(text.replace(from, to).as_bytes()).is_err(), "{to}");
         }
         let never = text.replace("\"2046-06-01\"", "null");
-        assert_eq!(
-            crate::json::parse::<Attributes>(never.as_bytes())
-                .unwrap()
-                .expires_on,
-            None
-        );
+        assert_eq!(crate::json::parse::<Attributes>(never.as_bytes()).unwrap().expires_on, None);
     }
 
     #[test]

@@ -14,13 +14,7 @@ pub const MIN_CROWD: u64 = 1000;
 /// Counts are rounded down to multiples of this.
 const STEP: u64 = 100;
 /// Age brackets: first year of each, and its name.
-const BRACKETS: [(u32, &str); 5] = [
-    (0, "0-13"),
-    (14, "14-15"),
-    (16, "16-17"),
-    (18, "18-59"),
-    (60, "60-"),
-];
+const BRACKETS: [(u32, &str); 5] = [(0, "0-13"), (14, "14-15"), (16, "16-17"), (18, "18-59"), (60, "60-")];
 
 /// What is counted of a person: the coarse cell that the authority keeps after sealing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -64,20 +58,12 @@ pub struct CellsError(pub String);
 
 /// The bracket of an age in years.
 fn bracket(age: u32) -> &'static str {
-    BRACKETS
-        .iter()
-        .rev()
-        .find(|(first, _)| age >= *first)
-        .map_or("0-13", |(_, name)| name)
+    BRACKETS.iter().rev().find(|(first, _)| age >= *first).map_or("0-13", |(_, name)| name)
 }
 
 impl Cells {
     /// Counts live people and rounds. Age = year of `sealed_at` (UTC+08:00) − year of birth.
-    pub fn count(
-        epoch: u64,
-        sealed_at: Timestamp,
-        people: impl IntoIterator<Item = (Cell, u64)>,
-    ) -> Cells {
+    pub fn count(epoch: u64, sealed_at: Timestamp, people: impl IntoIterator<Item = (Cell, u64)>) -> Cells {
         let (year, _, _) = Day::of(sealed_at).ymd();
         let zeros = |names: Vec<&str>| -> BTreeMap<String, u64> {
             names.into_iter().map(|n| (n.to_owned(), 0)).collect()
@@ -132,9 +118,7 @@ impl Cells {
     /// Reads the cells of an epoch and checks them against the hash in its statement.
     pub fn from_file(bytes: &[u8], epoch: u64, hash: &[u8; 32]) -> Result<Cells, CellsError> {
         if Sha256::digest(bytes).as_slice() != hash {
-            return Err(CellsError(
-                "its hash is not the one in the epoch statement".into(),
-            ));
+            return Err(CellsError("its hash is not the one in the epoch statement".into()));
         }
         let cells: Cells = json::parse(bytes).map_err(|e| CellsError(e.to_string()))?;
         if cells.epoch != epoch {
@@ -151,36 +135,24 @@ impl Cells {
     pub fn crowd(&self, predicates: &Predicates, live: u64) -> u64 {
         let get = |map: &BTreeMap<String, u64>, key: &str| map.get(key).copied().unwrap_or(0);
         let at = |age: u32| {
-            predicates.age.is_some_and(|a| {
-                a.at_least.is_none_or(|n| age >= n) && a.below.is_none_or(|n| age < n)
-            })
+            predicates
+                .age
+                .is_some_and(|a| a.at_least.is_none_or(|n| age >= n) && a.below.is_none_or(|n| age < n))
         };
         let sums = [
             predicates.sex.map(|s| get(&self.sex, s.as_str())),
-            predicates.documents.map(|g| {
-                g.classes()
-                    .iter()
-                    .map(|c| get(&self.document_class, c.as_str()))
-                    .sum()
-            }),
             predicates
-                .nationality
-                .map(|n| get(&self.nationality, &n.to_string())),
-            predicates
-                .province
-                .map(|p| get(&self.province, &p.to_string())),
+                .documents
+                .map(|g| g.classes().iter().map(|c| get(&self.document_class, c.as_str())).sum()),
+            predicates.nationality.map(|n| get(&self.nationality, &n.to_string())),
+            predicates.province.map(|p| get(&self.province, &p.to_string())),
             // The ages that may be asked for are the brackets' bounds, so a bracket is in or out as a whole.
             predicates.age.map(|_| {
-                BRACKETS
-                    .iter()
-                    .filter(|(first, _)| at(*first))
-                    .map(|(_, name)| get(&self.age, name))
-                    .sum()
+                BRACKETS.iter().filter(|(first, _)| at(*first)).map(|(_, name)| get(&self.age, name)).sum()
             }),
         ];
         let share = |c: u64, s: u64| {
-            u64::try_from(u128::from(c) * u128::from(s) / u128::from(live.max(1)))
-                .unwrap_or(u64::MAX)
+            u64::try_from(u128::from(c) * u128::from(s) / u128::from(live.max(1))).unwrap_or(u64::MAX)
         };
         sums.into_iter().flatten().fold(live, share)
     }
@@ -200,26 +172,11 @@ mod tests {
             birth_year,
         };
         let people = [
-            (
-                cell(Sex::Male, DocumentClass::ResidentCard, 156, 44, 1990),
-                850,
-            ),
-            (
-                cell(Sex::Female, DocumentClass::ResidentCard, 156, 11, 1960),
-                1199,
-            ),
-            (
-                cell(Sex::Female, DocumentClass::ForeignPassport, 250, 0, 2009),
-                99,
-            ),
-            (
-                cell(Sex::Unknown, DocumentClass::ForeignPassport, 250, 0, 2012),
-                1,
-            ),
-            (
-                cell(Sex::Unknown, DocumentClass::TaiwanPermit, 158, 0, 2026),
-                50,
-            ),
+            (cell(Sex::Male, DocumentClass::ResidentCard, 156, 44, 1990), 850),
+            (cell(Sex::Female, DocumentClass::ResidentCard, 156, 11, 1960), 1199),
+            (cell(Sex::Female, DocumentClass::ForeignPassport, 250, 0, 2009), 99),
+            (cell(Sex::Unknown, DocumentClass::ForeignPassport, 250, 0, 2012), 1),
+            (cell(Sex::Unknown, DocumentClass::TaiwanPermit, 158, 0, 2026), 50),
         ];
         Cells::count(7, "2026-11-22T08:00:00Z".parse().unwrap(), people)
     }
@@ -232,17 +189,12 @@ mod tests {
             r#"{"age":{"0-13":0,"14-15":0,"16-17":0,"18-59":800,"60-":1100},"document_class":{"foreign_passport":100,"hk_macao_permit":0,"national_passport":0,"permanent_residence":0,"residence_permit":0,"resident_card":2000,"taiwan_permit":0},"epoch":7,"nationality":{"156":2000,"250":100},"province":{"0":100,"11":1100,"44":800},"sex":{"female":1200,"male":800,"not_applicable":0,"unknown":0},"v":1}"#
         );
         let cells = sample();
-        assert_eq!(
-            Cells::from_file(&cells.to_jcs(), 7, &cells.hash()),
-            Ok(cells.clone())
-        );
+        assert_eq!(Cells::from_file(&cells.to_jcs(), 7, &cells.hash()), Ok(cells.clone()));
         assert!(Cells::from_file(&cells.to_jcs(), 8, &cells.hash()).is_err());
         assert!(Cells::from_file(&cells.to_jcs(), 7, &[0; 32]).is_err());
         let spaced = text.replace(':', ": ").into_bytes();
         assert!(Cells::from_file(&spaced, 7, &Sha256::digest(&spaced).into()).is_err());
-        let twice = text
-            .replace(r#""0":100,"#, r#""0":100,"0":100,"#)
-            .into_bytes();
+        let twice = text.replace(r#""0":100,"#, r#""0":100,"0":100,"#).into_bytes();
         assert!(Cells::from_file(&twice, 7, &Sha256::digest(&twice).into()).is_err());
     }
 
@@ -271,45 +223,17 @@ mod tests {
         let live = 2199;
         let crowd = |p: Predicates| cells.crowd(&p, live);
         assert_eq!(crowd(Predicates::valid()), 2199);
+        assert_eq!(crowd(Predicates { sex: Some(Sex::Female), ..Default::default() }), 1200);
+        let adult = Some(AgePredicate { at_least: Some(18), below: None });
+        assert_eq!(crowd(Predicates { age: adult, ..Default::default() }), 1900);
         assert_eq!(
-            crowd(Predicates {
-                sex: Some(Sex::Female),
-                ..Default::default()
-            }),
-            1200
-        );
-        let adult = Some(AgePredicate {
-            at_least: Some(18),
-            below: None,
-        });
-        assert_eq!(
-            crowd(Predicates {
-                age: adult,
-                ..Default::default()
-            }),
-            1900
-        );
-        assert_eq!(
-            crowd(Predicates {
-                sex: Some(Sex::Female),
-                age: adult,
-                ..Default::default()
-            }),
+            crowd(Predicates { sex: Some(Sex::Female), age: adult, ..Default::default() }),
             1200 * 1900 / 2199
         );
+        assert_eq!(crowd(Predicates { nationality: Some(158), ..Default::default() }), 0);
         assert_eq!(
             crowd(Predicates {
-                nationality: Some(158),
-                ..Default::default()
-            }),
-            0
-        );
-        assert_eq!(
-            crowd(Predicates {
-                age: Some(AgePredicate {
-                    at_least: Some(14),
-                    below: Some(18)
-                }),
+                age: Some(AgePredicate { at_least: Some(14), below: Some(18) }),
                 ..Default::default()
             }),
             0

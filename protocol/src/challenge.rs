@@ -55,15 +55,9 @@ serde_as_text!(Nonce);
 pub fn handover(client_id: &str, nonce: &Nonce, response_uri: &str) -> Vec<u8> {
     let encode = || -> Result<Vec<u8>, Error<Infallible>> {
         let mut info = Encoder::new(Vec::new());
-        info.array(4)?
-            .str(client_id)?
-            .str(nonce.as_str())?
-            .null()?
-            .str(response_uri)?;
+        info.array(4)?.str(client_id)?.str(nonce.as_str())?.null()?.str(response_uri)?;
         let mut out = Encoder::new(Vec::new());
-        out.array(2)?
-            .str("OpenID4VPHandover")?
-            .bytes(&Sha256::digest(info.into_writer()))?;
+        out.array(2)?.str("OpenID4VPHandover")?.bytes(&Sha256::digest(info.into_writer()))?;
         Ok(out.into_writer())
     };
     // Writing into a Vec cannot fail (its error type has no value).
@@ -105,16 +99,9 @@ mod tests {
     #[test]
     fn nonces() {
         assert!(
-            Nonce::new(&[0; 15]).is_err()
-                && Nonce::new(&[0; 33]).is_err()
-                && Nonce::new(&[0; 32]).is_ok()
+            Nonce::new(&[0; 15]).is_err() && Nonce::new(&[0; 33]).is_err() && Nonce::new(&[0; 32]).is_ok()
         );
-        for bad in [
-            "AAECAwQFBgcICQoLDA0ODw==",
-            "AAECAwQFBgcICQoLDA0ODx",
-            "AAEC",
-            "AAECAwQFBgcICQoLDA0OD+",
-        ] {
+        for bad in ["AAECAwQFBgcICQoLDA0ODw==", "AAECAwQFBgcICQoLDA0ODx", "AAEC", "AAECAwQFBgcICQoLDA0OD+"] {
             assert!(bad.parse::<Nonce>().is_err(), "{bad}");
         }
     }

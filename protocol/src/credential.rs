@@ -69,29 +69,18 @@ impl Credential {
 
     /// The leaf that the credential stands for.
     pub fn leaf(&self) -> Fr {
-        leaf(
-            &self.identity_commitment,
-            &self.device_commitment,
-            &self.attributes.pack(),
-            &self.link,
-        )
+        leaf(&self.identity_commitment, &self.device_commitment, &self.attributes.pack(), &self.link)
     }
 
     /// 'veilpass:credential:v1' ‖ network number (10 ASCII) ‖ leaf (32).
     fn message(&self) -> Vec<u8> {
-        [
-            &b"veilpass:credential:v1"[..],
-            self.network_number.as_str().as_bytes(),
-            &to_bytes(&self.leaf()),
-        ]
-        .concat()
+        [&b"veilpass:credential:v1"[..], self.network_number.as_str().as_bytes(), &to_bytes(&self.leaf())]
+            .concat()
     }
 
     /// Checks origin and signature.
     pub fn verify(&self, authority: &AuthorityKey) -> Result<(), CredentialSignature> {
-        if self.origin == authority.origin()
-            && authority.verify_message(&self.message(), &self.signature)
-        {
+        if self.origin == authority.origin() && authority.verify_message(&self.message(), &self.signature) {
             Ok(())
         } else {
             Err(CredentialSignature)
@@ -100,12 +89,8 @@ impl Credential {
 
     /// Reads the JSON form; ranges are checked, the signature is not.
     pub fn from_json(bytes: &[u8]) -> Result<Credential, CredentialSyntax> {
-        let credential: Credential =
-            json::parse(bytes).map_err(|e| CredentialSyntax(e.to_string()))?;
-        credential
-            .attributes
-            .check()
-            .map_err(|e| CredentialSyntax(e.to_string()))?;
+        let credential: Credential = json::parse(bytes).map_err(|e| CredentialSyntax(e.to_string()))?;
+        credential.attributes.check().map_err(|e| CredentialSyntax(e.to_string()))?;
         Ok(credential)
     }
 
@@ -123,21 +108,16 @@ mod tests {
 
     #[test]
     fn issue_and_verify() {
-        let signer =
-            AuthoritySigner::generate(&mut rand::thread_rng(), "id.example/veilpass").unwrap();
+        let signer = AuthoritySigner::generate(&mut rand::thread_rng(), "id.example/veilpass").unwrap();
         let one = crate::poseidon::hash(&[Fr::from(1u64)]);
         let two = crate::poseidon::hash(&[Fr::from(2u64)]);
-        let credential =
-            Credential::issue(&signer, "7K2M0QX4R3".parse().unwrap(), one, two, known());
+        let credential = Credential::issue(&signer, "7K2M0QX4R3".parse().unwrap(), one, two, known());
         assert_eq!(
             to_hex(&credential.leaf()),
             "03489ee1b54bf2b48dbebd8f92e94409b6aa6b89102f4a0ff8347a7fb8876f88"
         );
         let text = credential.to_json();
-        assert_eq!(
-            Credential::from_json(text.as_bytes()),
-            Ok(credential.clone())
-        );
+        assert_eq!(Credential::from_json(text.as_bytes()), Ok(credential.clone()));
         assert_eq!(credential.verify(&signer.public()), Ok(()));
         for (from, to) in [
             ("1999-11-13", "2009-11-13"),
@@ -151,11 +131,7 @@ mod tests {
                 to.into()
             };
             let forged = Credential::from_json(text.replace(from, &to).as_bytes()).unwrap();
-            assert_eq!(
-                forged.verify(&signer.public()),
-                Err(CredentialSignature),
-                "{to}"
-            );
+            assert_eq!(forged.verify(&signer.public()), Err(CredentialSignature), "{to}");
         }
         assert!(Credential::from_json(text.replace("156", "1000").as_bytes()).is_err());
         assert!(Credential::from_json(text.replace("\"v\":1", "\"v\":2").as_bytes()).is_err());

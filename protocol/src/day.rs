@@ -53,10 +53,7 @@ impl Day {
     /// The civil day of UTC+08:00 at an instant.
     pub fn of(now: Timestamp) -> Day {
         let days = (now.0 + ZONE_SECONDS) / 86_400 + UNIX_EPOCH_DAY;
-        u32::try_from(days)
-            .ok()
-            .and_then(Day::new)
-            .unwrap_or(Day::MAX)
+        u32::try_from(days).ok().and_then(Day::new).unwrap_or(Day::MAX)
     }
 
     /// This many days later (or earlier); `None` outside the range.
@@ -69,10 +66,7 @@ impl Day {
         let (year, month, day) = self.ymd();
         let first = Day(self.0 + 1 - u32::from(day));
         let length = Month::try_from(month).map_or(31, |m| m.length(year));
-        (
-            first,
-            Day((first.0 + u32::from(length) - 1).min(Day::MAX.0)),
-        )
+        (first, Day((first.0 + u32::from(length) - 1).min(Day::MAX.0)))
     }
 }
 
@@ -82,13 +76,8 @@ impl Day {
 pub fn birth_limit(valid_on: Day, age: u32) -> Option<Day> {
     let (year, month, day) = valid_on.ymd();
     let year = year.checked_sub(i32::try_from(age).ok()?)?;
-    Day::from_ymd(year, month, day).or_else(|| {
-        if (month, day) == (2, 29) {
-            Day::from_ymd(year, 2, 28)
-        } else {
-            None
-        }
-    })
+    Day::from_ymd(year, month, day)
+        .or_else(|| if (month, day) == (2, 29) { Day::from_ymd(year, 2, 28) } else { None })
 }
 
 impl fmt::Display for Day {
@@ -101,19 +90,11 @@ impl fmt::Display for Day {
 /// Splits a text of fixed shape (`d` = digit, anything else stands for itself) into its numbers.
 fn numbers<const N: usize>(text: &str, shape: &str) -> Option<[u32; N]> {
     let fits = text.len() == shape.len()
-        && text.bytes().zip(shape.bytes()).all(|(b, s)| {
-            if s == b'd' {
-                b.is_ascii_digit()
-            } else {
-                b == s
-            }
-        });
+        && text.bytes().zip(shape.bytes()).all(|(b, s)| if s == b'd' { b.is_ascii_digit() } else { b == s });
     if !fits {
         return None;
     }
-    let mut parts = text
-        .split(|c: char| !c.is_ascii_digit())
-        .filter(|p| !p.is_empty());
+    let mut parts = text.split(|c: char| !c.is_ascii_digit()).filter(|p| !p.is_empty());
     let mut out = [0; N];
     for n in &mut out {
         *n = parts.next()?.parse().ok()?;
@@ -174,13 +155,7 @@ impl fmt::Display for Timestamp {
         let date = Date::from_julian_day((self.0 / 86_400) as i32 + 2_440_588).unwrap_or(Date::MAX);
         let s = self.0 % 86_400;
         let (y, m, d) = (date.year(), u8::from(date.month()), date.day());
-        write!(
-            f,
-            "{y:04}-{m:02}-{d:02}T{:02}:{:02}:{:02}Z",
-            s / 3600,
-            s / 60 % 60,
-            s % 60
-        )
+        write!(f, "{y:04}-{m:02}-{d:02}T{:02}:{:02}:{:02}Z", s / 3600, s / 60 % 60, s % 60)
     }
 }
 
@@ -190,8 +165,7 @@ impl FromStr for Timestamp {
     fn from_str(text: &str) -> Result<Timestamp, InvalidTimestamp> {
         let [y, mo, d, h, mi, s] = numbers(text, "dddd-dd-ddTdd:dd:ddZ").ok_or(InvalidTimestamp)?;
         let month = Month::try_from(mo as u8).map_err(|_| InvalidTimestamp)?;
-        let date =
-            Date::from_calendar_date(y as i32, month, d as u8).map_err(|_| InvalidTimestamp)?;
+        let date = Date::from_calendar_date(y as i32, month, d as u8).map_err(|_| InvalidTimestamp)?;
         let days = u64::try_from(date.to_julian_day() - 2_440_588).map_err(|_| InvalidTimestamp)?;
         if h > 23 || mi > 59 || s > 59 {
             return Err(InvalidTimestamp);
@@ -286,11 +260,7 @@ mod tests {
     fn age_on(birth: Day, today: Day) -> i32 {
         let ((by, bm, bd), (ty, tm, td)) = (birth.ymd(), today.ymd());
         let leap = |y: i32| y % 4 == 0 && (y % 100 != 0 || y % 400 == 0);
-        let anniversary = if (bm, bd) == (2, 29) && !leap(ty) {
-            (3, 1)
-        } else {
-            (bm, bd)
-        };
+        let anniversary = if (bm, bd) == (2, 29) && !leap(ty) { (3, 1) } else { (bm, bd) };
         ty - by - i32::from((tm, td) < anniversary)
     }
 
@@ -300,9 +270,7 @@ mod tests {
         for birth in (first.0..=last.0).map(Day) {
             for age in [14, 16, 18, 60] {
                 let (y, m, d) = birth.ymd();
-                let reached = Day::from_ymd(y + age, m, d)
-                    .or_else(|| Day::from_ymd(y + age, 3, 1))
-                    .unwrap();
+                let reached = Day::from_ymd(y + age, m, d).or_else(|| Day::from_ymd(y + age, 3, 1)).unwrap();
                 for offset in [-1, 0, 1] {
                     let today = reached.checked_add(offset).unwrap();
                     let limit = birth_limit(today, age as u32).unwrap();
@@ -323,10 +291,7 @@ mod tests {
         assert_eq!(Day::of(t("2026-11-22T15:59:59Z")), day("2026-11-22"));
         assert_eq!(Day::of(t("2026-11-22T16:00:00Z")), day("2026-11-23"));
         assert_eq!(Day::of(Timestamp(0)), day("1970-01-01"));
-        assert_eq!(
-            t("2026-11-22T08:00:00Z").to_string(),
-            "2026-11-22T08:00:00Z"
-        );
+        assert_eq!(t("2026-11-22T08:00:00Z").to_string(), "2026-11-22T08:00:00Z");
         assert_eq!(t("2000-02-29T23:59:59Z").seconds(), 951_868_799);
         assert_eq!(Timestamp::MAX.to_string(), "9999-12-31T23:59:59Z");
         assert_eq!(t("2026-11-22T15:59:59Z").second_of_day(), 86_399);
@@ -334,13 +299,7 @@ mod tests {
 
     #[test]
     fn month_bounds() {
-        assert_eq!(
-            day("2028-02-11").month_bounds(),
-            (day("2028-02-01"), day("2028-02-29"))
-        );
-        assert_eq!(
-            day("2026-12-31").month_bounds(),
-            (day("2026-12-01"), day("2026-12-31"))
-        );
+        assert_eq!(day("2028-02-11").month_bounds(), (day("2028-02-01"), day("2028-02-29")));
+        assert_eq!(day("2026-12-31").month_bounds(), (day("2026-12-01"), day("2026-12-31")));
     }
 }

@@ -93,9 +93,7 @@ impl PlatformEntry {
         if !authority.verify_message(&self.message(), &self.signature) {
             return Err(DirectoryError::Signature(self.host.clone()));
         }
-        let key = VerifyingKey::from_bytes(&self.key)
-            .ok()
-            .filter(|key| !key.is_weak());
+        let key = VerifyingKey::from_bytes(&self.key).ok().filter(|key| !key.is_weak());
         key.ok_or_else(|| DirectoryError::Key(self.host.clone()))
     }
 
@@ -139,50 +137,27 @@ mod tests {
         let read = PlatformEntry::from_json(entry.to_json().as_bytes()).unwrap();
         assert_eq!(read.verify(&signer.public()), Ok(key));
         let host: Host = "forum.example".parse().unwrap();
-        for (from, to) in [
-            ("forum.example", "forun.example"),
-            ("论坛", "银行"),
-            ("age check", "log-in"),
-        ] {
-            let forged =
-                PlatformEntry::from_json(entry.to_json().replace(from, to).as_bytes()).unwrap();
-            assert!(
-                matches!(
-                    forged.verify(&signer.public()),
-                    Err(DirectoryError::Signature(_))
-                ),
-                "{to}"
-            );
+        for (from, to) in [("forum.example", "forun.example"), ("论坛", "银行"), ("age check", "log-in")]
+        {
+            let forged = PlatformEntry::from_json(entry.to_json().replace(from, to).as_bytes()).unwrap();
+            assert!(matches!(forged.verify(&signer.public()), Err(DirectoryError::Signature(_))), "{to}");
         }
         let other = AuthoritySigner::generate(&mut rand::thread_rng(), "id.example").unwrap();
-        assert_eq!(
-            read.verify(&other.public()),
-            Err(DirectoryError::Signature(host))
-        );
+        assert_eq!(read.verify(&other.public()), Err(DirectoryError::Signature(host)));
         // The message by a second reading of the text.
         let mut value: serde_json::Value = serde_json::from_str(&entry.to_json()).unwrap();
         value.as_object_mut().unwrap().remove("signature");
         let jcs = serde_json_canonicalizer::to_vec(&value).unwrap();
-        assert_eq!(
-            entry.message(),
-            [&b"veilpass:platform:v1"[..], &Sha256::digest(jcs)].concat()
-        );
+        assert_eq!(entry.message(), [&b"veilpass:platform:v1"[..], &Sha256::digest(jcs)].concat());
     }
 
     #[test]
     fn host_lists() {
-        assert_eq!(
-            read_hosts(br#"["a.example","b.example"]"#).unwrap().len(),
-            2
-        );
+        assert_eq!(read_hosts(br#"["a.example","b.example"]"#).unwrap().len(), 2);
         assert!(read_hosts(b"[]").unwrap().is_empty());
-        for bad in [
-            r#"["b.example","a.example"]"#,
-            r#"["a.example","a.example"]"#,
-            r#"["A.example"]"#,
-            "{}",
-            "[] x",
-        ] {
+        for bad in
+            [r#"["b.example","a.example"]"#, r#"["a.example","a.example"]"#, r#"["A.example"]"#, "{}", "[] x"]
+        {
             assert!(read_hosts(bad.as_bytes()).is_err(), "{bad}");
         }
     }

@@ -50,10 +50,7 @@ pub struct RemovedCounts([u64; 8]);
 impl RemovedCounts {
     /// Removals for one reason.
     pub fn get(&self, reason: RemovalReason) -> u64 {
-        self.0
-            .get(usize::from(reason.number()))
-            .copied()
-            .unwrap_or_default()
+        self.0.get(usize::from(reason.number())).copied().unwrap_or_default()
     }
 
     /// Counts more of them.
@@ -174,11 +171,7 @@ impl EpochStatement {
         let live = before(|p| p.live)
             .checked_add(changes.added)
             .and_then(|n| n.checked_sub(changes.removed.total()));
-        let latest = previous.map(|p| WindowEntry {
-            epoch: p.epoch,
-            replaced_at: sealed_at,
-            root: p.root,
-        });
+        let latest = previous.map(|p| WindowEntry { epoch: p.epoch, replaced_at: sealed_at, root: p.root });
         let older = previous.map(|p| p.window.as_slice()).unwrap_or_default();
         let recent = |w: &&WindowEntry| {
             sealed_at.seconds() - w.replaced_at.seconds().min(sealed_at.seconds()) < GRACE_MAX
@@ -197,20 +190,15 @@ impl EpochStatement {
             removed: changes.removed,
             cells: changes.cells,
             circuits: changes.circuits,
-            window: latest
-                .into_iter()
-                .chain(older.iter().filter(recent).copied())
-                .collect(),
+            window: latest.into_iter().chain(older.iter().filter(recent).copied()).collect(),
         })
     }
 
     /// The text that is signed: contract §4, each line ended by LF.
     pub fn text(&self) -> String {
         let mut t = format!("{}\nveilpass epoch v1\n", self.origin);
-        let removed: Vec<String> = RemovalReason::ALL
-            .iter()
-            .map(|r| format!("{r}={}", self.removed.get(*r)))
-            .collect();
+        let removed: Vec<String> =
+            RemovalReason::ALL.iter().map(|r| format!("{r}={}", self.removed.get(*r))).collect();
         let circuits: Vec<String> = self.circuits.iter().map(CircuitId::to_string).collect();
         // Writing into a String cannot fail.
         let _ = writeln!(
@@ -229,20 +217,9 @@ impl EpochStatement {
             self.added,
             removed.join(" ")
         );
-        let _ = writeln!(
-            t,
-            "cells {}\ncircuits {}",
-            hex::encode(self.cells),
-            circuits.join(" ")
-        );
+        let _ = writeln!(t, "cells {}\ncircuits {}", hex::encode(self.cells), circuits.join(" "));
         for w in &self.window {
-            let _ = writeln!(
-                t,
-                "window {} {} {}",
-                w.epoch,
-                w.replaced_at,
-                to_hex(&w.root)
-            );
+            let _ = writeln!(t, "window {} {} {}", w.epoch, w.replaced_at, to_hex(&w.root));
         }
         t
     }
@@ -260,19 +237,14 @@ impl EpochStatement {
     /// Reads the text of a statement: its form, not yet whether it contradicts itself.
     pub fn from_text(text: &str) -> Result<EpochStatement, EpochError> {
         let syntax = |what: &str| EpochError::Syntax(what.to_owned());
-        let body = text
-            .strip_suffix('\n')
-            .ok_or_else(|| syntax("the last line does not end"))?;
+        let body = text.strip_suffix('\n').ok_or_else(|| syntax("the last line does not end"))?;
         let mut lines = body.split('\n');
         let origin = lines.next().unwrap_or_default();
         if lines.next() != Some("veilpass epoch v1") {
             return Err(syntax("the second line is not `veilpass epoch v1`"));
         }
         let mut field = |name: &'static str| {
-            let line = lines
-                .next()
-                .and_then(|l| l.strip_prefix(name))
-                .and_then(|l| l.strip_prefix(' '));
+            let line = lines.next().and_then(|l| l.strip_prefix(name)).and_then(|l| l.strip_prefix(' '));
             line.ok_or_else(|| syntax(&format!("line `{name}` is missing or out of order")))
         };
         let bad = |name: &str| syntax(&format!("line `{name}` is not in its form"));
@@ -305,28 +277,14 @@ impl EpochStatement {
     /// before without a gap, its times fall strictly and lie within GRACE_MAX, and the counts fit.
     pub fn check(&self) -> Result<(), EpochError> {
         let conflict = |holds: bool, what| {
-            if holds {
-                Ok(())
-            } else {
-                Err(EpochError::Conflict(what))
-            }
+            if holds { Ok(()) } else { Err(EpochError::Conflict(what)) }
         };
         let first = self.epoch == 1;
-        conflict(
-            first == (self.prev == [0; 32]),
-            "`prev` is zero in epoch 1 and nowhere else",
-        )?;
-        conflict(
-            first == self.window.is_empty(),
-            "the window begins with the epoch before",
-        )?;
+        conflict(first == (self.prev == [0; 32]), "`prev` is zero in epoch 1 and nowhere else")?;
+        conflict(first == self.window.is_empty(), "the window begins with the epoch before")?;
         let mut expected = (self.epoch - 1, self.sealed_at);
         for (i, w) in self.window.iter().enumerate() {
-            let in_time = if i == 0 {
-                w.replaced_at == self.sealed_at
-            } else {
-                w.replaced_at < expected.1
-            };
+            let in_time = if i == 0 { w.replaced_at == self.sealed_at } else { w.replaced_at < expected.1 };
             conflict(
                 w.epoch >= 1 && w.epoch == expected.0,
                 "the window's epochs do not run back one by one",
@@ -338,10 +296,7 @@ impl EpochStatement {
             )?;
             expected = (w.epoch - 1, w.replaced_at);
         }
-        conflict(
-            self.live <= self.places_used && self.added <= self.places_used,
-            "the counts do not fit",
-        )?;
+        conflict(self.live <= self.places_used && self.added <= self.places_used, "the counts do not fit")?;
         conflict(
             !first
                 || (self.added == self.places_used
@@ -409,28 +364,22 @@ pub fn open_note(note: &str, key: &AuthorityKey) -> Result<EpochStatement, Epoch
 /// Reads a note's statement without checking who signed it: to find the newest among several, or to
 /// explain one. Nothing may be decided from it.
 pub fn peek_note(note: &str) -> Result<EpochStatement, EpochError> {
-    let (text, _) = note
-        .rsplit_once("\n\n")
-        .ok_or_else(|| EpochError::Syntax("no signature block".into()))?;
+    let (text, _) =
+        note.rsplit_once("\n\n").ok_or_else(|| EpochError::Syntax("no signature block".into()))?;
     EpochStatement::from_text(&format!("{text}\n"))
 }
 
 /// A number without sign or leading zeros, at most 2^53 − 1.
 fn number(text: &str) -> Option<u64> {
     let plain = text.bytes().all(|b| b.is_ascii_digit()) && (text == "0" || !text.starts_with('0'));
-    text.parse()
-        .ok()
-        .filter(|n| plain && *n <= crate::scope::MAX_PERIOD)
+    text.parse().ok().filter(|n| plain && *n <= crate::scope::MAX_PERIOD)
 }
 
 fn removed_counts(text: &str) -> Option<RemovedCounts> {
     let mut counts = RemovedCounts::default();
     let mut parts = text.split(' ');
     for reason in RemovalReason::ALL {
-        let count = parts
-            .next()?
-            .strip_prefix(reason.as_str())?
-            .strip_prefix('=')?;
+        let count = parts.next()?.strip_prefix(reason.as_str())?.strip_prefix('=')?;
         counts.add(*reason, number(count)?);
     }
     parts.next().is_none().then_some(counts)
@@ -471,8 +420,7 @@ mod tests {
         let mut all: Vec<EpochStatement> = Vec::new();
         for t in times {
             let next =
-                EpochStatement::next("id.example/veilpass", all.last(), changes(at(t), 1000, 0))
-                    .unwrap();
+                EpochStatement::next("id.example/veilpass", all.last(), changes(at(t), 1000, 0)).unwrap();
             all.push(next);
         }
         all
@@ -480,23 +428,13 @@ mod tests {
 
     #[test]
     fn text_round_trips_and_hashes_chain() {
-        let all = chain(&[
-            "2026-11-22T06:00:00Z",
-            "2026-11-22T07:00:00Z",
-            "2026-11-22T08:00:00Z",
-        ]);
+        let all = chain(&["2026-11-22T06:00:00Z", "2026-11-22T07:00:00Z", "2026-11-22T08:00:00Z"]);
         let last = &all[2];
         assert_eq!(last.check(), Ok(()));
         assert_eq!(last.prev, all[1].hash());
         assert_eq!(
-            last.window
-                .iter()
-                .map(|w| (w.epoch, w.replaced_at.to_string()))
-                .collect::<Vec<_>>(),
-            [
-                (2, "2026-11-22T08:00:00Z".into()),
-                (1, "2026-11-22T07:00:00Z".into())
-            ]
+            last.window.iter().map(|w| (w.epoch, w.replaced_at.to_string())).collect::<Vec<_>>(),
+            [(2, "2026-11-22T08:00:00Z".into()), (1, "2026-11-22T07:00:00Z".into())]
         );
         assert_eq!((last.live, last.places_used), (3000, 3000));
         let text = last.text();
@@ -521,10 +459,7 @@ mod tests {
             "2026-11-22T08:00:00Z",
         ]);
         // Epoch 1 was replaced at 07:59:59 of the day before, epoch 2 exactly 24 hours before: both out.
-        assert_eq!(
-            all[4].window.iter().map(|w| w.epoch).collect::<Vec<_>>(),
-            [4, 3]
-        );
+        assert_eq!(all[4].window.iter().map(|w| w.epoch).collect::<Vec<_>>(), [4, 3]);
         assert_eq!(all[4].check(), Ok(()));
     }
 
@@ -532,14 +467,8 @@ mod tests {
     fn impossible_successors() {
         let all = chain(&["2026-11-22T06:00:00Z"]);
         let next = |c| EpochStatement::next("o", all.last(), c).unwrap_err();
-        assert_eq!(
-            next(changes(at("2026-11-22T06:00:00Z"), 0, 0)),
-            NextEpochError::NotLater
-        );
-        assert_eq!(
-            next(changes(at("2026-11-22T07:00:00Z"), 0, 1001)),
-            NextEpochError::Counts
-        );
+        assert_eq!(next(changes(at("2026-11-22T06:00:00Z"), 0, 0)), NextEpochError::NotLater);
+        assert_eq!(next(changes(at("2026-11-22T07:00:00Z"), 0, 1001)), NextEpochError::Counts);
     }
 
     #[test]
@@ -563,10 +492,7 @@ mod tests {
         ] {
             assert!(text.contains(from));
             assert!(
-                matches!(
-                    EpochStatement::from_text(&text.replacen(from, to, 1)),
-                    Err(EpochError::Syntax(_))
-                ),
+                matches!(EpochStatement::from_text(&text.replacen(from, to, 1)), Err(EpochError::Syntax(_))),
                 "{from} -> {to}"
             );
         }
@@ -595,17 +521,13 @@ mod tests {
         for (i, edit) in edits.iter().enumerate() {
             let mut s = good.clone();
             edit(&mut s);
-            assert!(
-                matches!(s.check(), Err(EpochError::Conflict(_))),
-                "edit {i}"
-            );
+            assert!(matches!(s.check(), Err(EpochError::Conflict(_))), "edit {i}");
         }
     }
 
     #[test]
     fn signed_notes() {
-        let signer =
-            AuthoritySigner::generate(&mut rand::thread_rng(), "id.example/veilpass").unwrap();
+        let signer = AuthoritySigner::generate(&mut rand::thread_rng(), "id.example/veilpass").unwrap();
         let statement = chain(&["2026-11-22T06:00:00Z"]).remove(0);
         let note = statement.sign(&signer).unwrap();
         assert_eq!(open_note(&note, &signer.public()), Ok(statement.clone()));
@@ -613,22 +535,12 @@ mod tests {
             open_note(&note.replace("live 1000", "live 1001"), &signer.public()),
             Err(EpochError::Signature)
         );
-        let other =
-            AuthoritySigner::generate(&mut rand::thread_rng(), "id.example/veilpass").unwrap();
-        assert_eq!(
-            open_note(&note, &other.public()),
-            Err(EpochError::Signature)
-        );
-        assert!(matches!(
-            open_note(&statement.text(), &signer.public()),
-            Err(EpochError::Syntax(_))
-        ));
+        let other = AuthoritySigner::generate(&mut rand::thread_rng(), "id.example/veilpass").unwrap();
+        assert_eq!(open_note(&note, &other.public()), Err(EpochError::Signature));
+        assert!(matches!(open_note(&statement.text(), &signer.public()), Err(EpochError::Syntax(_))));
         // Another origin inside a note that this key signed.
         let mut renamed = statement;
         renamed.origin = "other.example".into();
-        assert_eq!(
-            open_note(&renamed.sign(&signer).unwrap(), &signer.public()),
-            Err(EpochError::Signature)
-        );
+        assert_eq!(open_note(&renamed.sign(&signer).unwrap(), &signer.public()), Err(EpochError::Signature));
     }
 }

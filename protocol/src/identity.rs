@@ -84,11 +84,7 @@ pub fn pseudonym(k: &PseudonymSecret, scope: &Fr, slot: u32) -> Fr {
 /// Entry of the authority's used-set: SHA-256("veilpass:used:v1" ‖ value). Kept for ever for every
 /// accepted commitment, whichever role it had.
 pub fn used_tag(commitment: &Fr) -> [u8; 32] {
-    Sha256::new()
-        .chain_update("veilpass:used:v1")
-        .chain_update(to_bytes(commitment))
-        .finalize()
-        .into()
+    Sha256::new().chain_update("veilpass:used:v1").chain_update(to_bytes(commitment)).finalize().into()
 }
 
 /// The six words that wallet and registrar compare: the first 66 bits of
@@ -99,10 +95,7 @@ pub fn pairing_words(identity_commitment: &Fr, device_commitment: &Fr) -> [&'sta
         .chain_update(to_bytes(identity_commitment))
         .chain_update(to_bytes(device_commitment))
         .finalize();
-    let bits = digest
-        .iter()
-        .take(16)
-        .fold(0u128, |n, b| n << 8 | u128::from(*b));
+    let bits = digest.iter().take(16).fold(0u128, |n, b| n << 8 | u128::from(*b));
     let list = bip39::Language::English.word_list();
     [0, 1, 2, 3, 4, 5].map(|i| {
         let index = (bits >> (128 - 11 * (i + 1))) & 0x7ff;
@@ -121,14 +114,8 @@ mod tests {
         let k = PseudonymSecret::from_fr(Fr::from(1u64)).unwrap();
         let d = DeviceSecret::from_fr(Fr::from(2u64)).unwrap();
         let (c, dc) = (k.commitment(), d.commitment());
-        assert_eq!(
-            to_hex(&c),
-            "29176100eaa962bdc1fe6c654d6a3c130e96a4d1168b33848b897dc502820133"
-        );
-        assert_eq!(
-            to_hex(&dc),
-            "131d73cf6b30079aca0dff6a561cd0ee50b540879abe379a25a06b24bde2bebd"
-        );
+        assert_eq!(to_hex(&c), "29176100eaa962bdc1fe6c654d6a3c130e96a4d1168b33848b897dc502820133");
+        assert_eq!(to_hex(&dc), "131d73cf6b30079aca0dff6a561cd0ee50b540879abe379a25a06b24bde2bebd");
         assert_eq!(
             to_hex(&leaf(&c, &dc, &known().pack(), &Fr::from(0u64))),
             "03489ee1b54bf2b48dbebd8f92e94409b6aa6b89102f4a0ff8347a7fb8876f88"
@@ -176,13 +163,10 @@ mod tests {
     #[test]
     fn words_are_eleven_bits_each() {
         let (c, d) = (Fr::from(5u64), Fr::from(6u64));
-        let digest =
-            Sha256::digest([&b"veilpass:pair:v1"[..], &to_bytes(&c), &to_bytes(&d)].concat());
+        let digest = Sha256::digest([&b"veilpass:pair:v1"[..], &to_bytes(&c), &to_bytes(&d)].concat());
         let bit = |i: usize| usize::from(digest[i / 8] >> (7 - i % 8) & 1);
         let list = bip39::Language::English.word_list();
-        let slow: Vec<&str> = (0..6)
-            .map(|w| list[(0..11).fold(0, |n, i| n * 2 + bit(w * 11 + i))])
-            .collect();
+        let slow: Vec<&str> = (0..6).map(|w| list[(0..11).fold(0, |n, i| n * 2 + bit(w * 11 + i))]).collect();
         assert_eq!(pairing_words(&c, &d).to_vec(), slow);
     }
 }

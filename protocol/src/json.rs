@@ -43,16 +43,12 @@ pub fn some<'de, T: Deserialize<'de>, D: Deserializer<'de>>(d: D) -> Result<Opti
 }
 
 /// Like [`some`], for nested structs.
-pub fn some_object<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
-    d: D,
-) -> Result<Option<T>, D::Error> {
+pub fn some_object<'de, T: Deserialize<'de>, D: Deserializer<'de>>(d: D) -> Result<Option<T>, D::Error> {
     object(d).map(Some)
 }
 
 /// `deserialize_with` for a member that must be there and may be `null`.
-pub fn nullable<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
-    d: D,
-) -> Result<Option<T>, D::Error> {
+pub fn nullable<'de, T: Deserialize<'de>, D: Deserializer<'de>>(d: D) -> Result<Option<T>, D::Error> {
     Option::<T>::deserialize(d)
 }
 
@@ -60,9 +56,7 @@ pub fn nullable<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
 pub fn version_1<'de, D: Deserializer<'de>>(d: D) -> Result<u32, D::Error> {
     match u32::deserialize(d)? {
         1 => Ok(1),
-        other => Err(serde::de::Error::custom(format!(
-            "version {other}, expected 1"
-        ))),
+        other => Err(serde::de::Error::custom(format!("version {other}, expected 1"))),
     }
 }
 
@@ -80,9 +74,7 @@ pub fn unique_map<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
             let mut out = Self::Value::new();
             while let Some((key, value)) = map.next_entry::<String, T>()? {
                 if out.insert(key.clone(), value).is_some() {
-                    return Err(serde::de::Error::custom(format!(
-                        "member `{key}` stands twice"
-                    )));
+                    return Err(serde::de::Error::custom(format!("member `{key}` stands twice")));
                 }
             }
             Ok(out)
@@ -124,9 +116,7 @@ pub mod base64url {
     }
 
     /// Reads exactly `N` bytes.
-    pub fn deserialize<'de, D: Deserializer<'de>, const N: usize>(
-        d: D,
-    ) -> Result<[u8; N], D::Error> {
+    pub fn deserialize<'de, D: Deserializer<'de>, const N: usize>(d: D) -> Result<[u8; N], D::Error> {
         let text = String::deserialize(d)?;
         let bytes = decode(&text).and_then(|b| <[u8; N]>::try_from(b).ok());
         bytes.ok_or_else(|| {
@@ -161,9 +151,7 @@ macro_rules! serde_as_text {
         }
         impl<'de> serde::Deserialize<'de> for $type {
             fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-                <String as serde::Deserialize>::deserialize(d)?
-                    .parse()
-                    .map_err(serde::de::Error::custom)
+                <String as serde::Deserialize>::deserialize(d)?.parse().map_err(serde::de::Error::custom)
             }
         }
     };
@@ -198,12 +186,7 @@ mod tests {
         let good = br#" {"v":1,"inner":{"a":2},"end":null} "#;
         assert_eq!(
             parse::<Outer>(good).unwrap(),
-            Outer {
-                v: 1,
-                inner: Inner { a: 2 },
-                more: None,
-                end: None
-            }
+            Outer { v: 1, inner: Inner { a: 2 }, more: None, end: None }
         );
         for bad in [
             r#"{"v":2,"inner":{"a":2},"end":null}"#,

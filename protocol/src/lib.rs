@@ -2,10 +2,7 @@
 //!
 //! No constraints, no IO, no clock and no global randomness: everything takes bytes, a time or an
 //! RNG as arguments. The normative texts are `docs/spec/protocol.md` and `docs/spec/contract.md`.
-#![cfg_attr(
-    not(test),
-    deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)
-)]
+#![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing))]
 #![deny(missing_docs)]
 
 pub mod attributes;

@@ -67,28 +67,20 @@ impl AuthorityKey {
     /// Checks a signed note and gives its text. Other signatures beside the authority's are allowed.
     pub fn verify_note(&self, note: &str) -> Result<String, NoteError> {
         let parsed = Note::from_bytes(note.as_bytes()).map_err(|_| NoteError::Syntax)?;
-        let verifier =
-            StandardVerifier::new(&self.to_string()).map_err(|_| NoteError::Signature)?;
-        parsed
-            .verify(&VerifierList::new(vec![Box::new(verifier)]))
-            .map_err(|_| NoteError::Signature)?;
+        let verifier = StandardVerifier::new(&self.to_string()).map_err(|_| NoteError::Signature)?;
+        parsed.verify(&VerifierList::new(vec![Box::new(verifier)])).map_err(|_| NoteError::Signature)?;
         String::from_utf8(parsed.text().to_vec()).map_err(|_| NoteError::Syntax)
     }
 
     /// Checks a signature over a message that begins with a domain label.
     pub fn verify_message(&self, message: &[u8], signature: &[u8; 64]) -> bool {
-        self.key
-            .verify_strict(message, &Signature::from_bytes(signature))
-            .is_ok()
+        self.key.verify_strict(message, &Signature::from_bytes(signature)).is_ok()
     }
 }
 
 impl fmt::Display for AuthorityKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&signed_note::new_ed25519_verifier_key(
-            &self.origin,
-            &self.key,
-        ))
+        f.write_str(&signed_note::new_ed25519_verifier_key(&self.origin, &self.key))
     }
 }
 
@@ -101,21 +93,14 @@ impl FromStr for AuthorityKey {
         let (origin, rest) = text.split_once('+').ok_or(InvalidKey)?;
         let (_, encoded) = rest.split_once('+').ok_or(InvalidKey)?;
         let bytes = STANDARD.decode(encoded).map_err(|_| InvalidKey)?;
-        let (ED25519, key) = bytes
-            .split_first()
-            .map(|(t, k)| (*t, k))
-            .ok_or(InvalidKey)?
-        else {
+        let (ED25519, key) = bytes.split_first().map(|(t, k)| (*t, k)).ok_or(InvalidKey)? else {
             return Err(InvalidKey);
         };
         let key = <[u8; 32]>::try_from(key).map_err(|_| InvalidKey)?;
         let key = VerifyingKey::from_bytes(&key).map_err(|_| InvalidKey)?;
         check_origin(origin).map_err(|_| InvalidKey)?;
         // A key of small order accepts one signature for every message.
-        let parsed = AuthorityKey {
-            origin: origin.to_owned(),
-            key,
-        };
+        let parsed = AuthorityKey { origin: origin.to_owned(), key };
         if parsed.key.is_weak() || parsed.to_string() != text {
             return Err(InvalidKey);
         }
@@ -138,10 +123,7 @@ impl AuthoritySigner {
         origin: &str,
     ) -> Result<AuthoritySigner, InvalidOrigin> {
         check_origin(origin)?;
-        Ok(AuthoritySigner {
-            origin: origin.to_owned(),
-            key: SigningKey::generate(rng),
-        })
+        Ok(AuthoritySigner { origin: origin.to_owned(), key: SigningKey::generate(rng) })
     }
 
     /// The key as one line of text, `PRIVATE+KEY+<origin>+<8 hex>+<base64>`, for a private file.
@@ -161,33 +143,22 @@ impl AuthoritySigner {
         let (origin, rest) = rest.split_once('+').ok_or(InvalidKey)?;
         let (_, encoded) = rest.split_once('+').ok_or(InvalidKey)?;
         let bytes = Zeroizing::new(STANDARD.decode(encoded).map_err(|_| InvalidKey)?);
-        let seed = bytes
-            .split_first()
-            .map(|(_, seed)| seed)
-            .ok_or(InvalidKey)?;
+        let seed = bytes.split_first().map(|(_, seed)| seed).ok_or(InvalidKey)?;
         let seed = Zeroizing::new(<[u8; 32]>::try_from(seed).map_err(|_| InvalidKey)?);
         check_origin(origin).map_err(|_| InvalidKey)?;
-        Ok(AuthoritySigner {
-            origin: origin.to_owned(),
-            key: SigningKey::from_bytes(&seed),
-        })
+        Ok(AuthoritySigner { origin: origin.to_owned(), key: SigningKey::from_bytes(&seed) })
     }
 
     /// The public half.
     pub fn public(&self) -> AuthorityKey {
-        AuthorityKey {
-            origin: self.origin.clone(),
-            key: self.key.verifying_key(),
-        }
+        AuthorityKey { origin: self.origin.clone(), key: self.key.verifying_key() }
     }
 
     /// Signs a text (lines that end in LF) as a note.
     pub fn sign_note(&self, text: &str) -> Result<String, NoteError> {
-        let signer =
-            StandardSigner::new(&self.to_secret_string()).map_err(|_| NoteError::Signature)?;
+        let signer = StandardSigner::new(&self.to_secret_string()).map_err(|_| NoteError::Signature)?;
         let mut note = Note::new(text.as_bytes(), &[]).map_err(|_| NoteError::Syntax)?;
-        note.add_sigs(&[&signer])
-            .map_err(|_| NoteError::Signature)?;
+        note.add_sigs(&[&signer]).map_err(|_| NoteError::Signature)?;
         String::from_utf8(note.to_bytes()).map_err(|_| NoteError::Syntax)
     }
 
@@ -211,15 +182,10 @@ mod tests {
     #[test]
     fn known_note() {
         let key: AuthorityKey =
-            "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW"
-                .parse()
-                .unwrap();
+            "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW".parse().unwrap();
         let note = "If you think cryptography is the answer to your problem,\nthen you don't know what your problem is.\n\n— PeterNeumann x08go/ZJkuBS9UG/SffcvIAQxVBtiFupLLr8pAcElZInNIuGUgYN1FFYC2pZSNXgKvqfqdngotpRZb6KE6RyyBwJnAM=\n";
         assert!(key.verify_note(note).unwrap().ends_with("problem is.\n"));
-        assert_eq!(
-            key.verify_note(&note.replace("answer", "anvwer")),
-            Err(NoteError::Signature)
-        );
+        assert_eq!(key.verify_note(&note.replace("answer", "anvwer")), Err(NoteError::Signature));
         assert_eq!(key.verify_note("text\n"), Err(NoteError::Syntax));
         assert_eq!(key.origin(), "PeterNeumann");
         let signer = AuthoritySigner::from_secret_string(
@@ -232,23 +198,14 @@ mod tests {
             "PRIVATE+KEY+PeterNeumann+c74f20a3+AYEKFALVFGyNhPJEMzD1QIDr+Y7hfZx09iUvxdXHKDFz"
         );
         assert_eq!(
-            signer
-                .sign_note(
-                    note.split("\n\n")
-                        .next()
-                        .map(|t| format!("{t}\n"))
-                        .unwrap()
-                        .as_str()
-                )
-                .unwrap(),
+            signer.sign_note(note.split("\n\n").next().map(|t| format!("{t}\n")).unwrap().as_str()).unwrap(),
             note
         );
     }
 
     #[test]
     fn keys_and_messages() {
-        let signer =
-            AuthoritySigner::generate(&mut rand::thread_rng(), "id.example/veilpass").unwrap();
+        let signer = AuthoritySigner::generate(&mut rand::thread_rng(), "id.example/veilpass").unwrap();
         let key: AuthorityKey = signer.public().to_string().parse().unwrap();
         assert_eq!(key, signer.public());
         let signature = signer.sign_message(b"a");
@@ -276,10 +233,6 @@ mod tests {
         let mut weak = [0u8; 32];
         weak[0] = 1;
         let key = VerifyingKey::from_bytes(&weak).unwrap();
-        assert!(
-            signed_note::new_ed25519_verifier_key("a", &key)
-                .parse::<AuthorityKey>()
-                .is_err()
-        );
+        assert!(signed_note::new_ed25519_verifier_key("a", &key).parse::<AuthorityKey>().is_err());
     }
 }

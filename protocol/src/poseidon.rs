@@ -68,11 +68,7 @@ impl Parameters {
         static TABLE: [OnceLock<Parameters>; MAX_INPUTS] = [const { OnceLock::new() }; MAX_INPUTS];
         let index = inputs.checked_sub(1)?;
         let partial = *PARTIAL_ROUNDS.get(index)?;
-        Some(
-            TABLE
-                .get(index)?
-                .get_or_init(|| Parameters::generate(inputs + 1, partial)),
-        )
+        Some(TABLE.get(index)?.get_or_init(|| Parameters::generate(inputs + 1, partial)))
     }
 
     fn generate(t: usize, partial_rounds: usize) -> Parameters {
@@ -83,22 +79,10 @@ impl Parameters {
         // A Cauchy matrix over 2t elements; circomlib's widths take the generator's first try.
         let xs: Vec<Fr> = (0..t).map(|_| grain.field_element_reduced()).collect();
         let ys: Vec<Fr> = (0..t).map(|_| grain.field_element_reduced()).collect();
-        let mds: Matrix = xs
-            .iter()
-            .map(|x| {
-                ys.iter()
-                    .map(|y| (*x + y).inverse().unwrap_or_default())
-                    .collect()
-            })
-            .collect();
+        let mds: Matrix =
+            xs.iter().map(|x| ys.iter().map(|y| (*x + y).inverse().unwrap_or_default()).collect()).collect();
         let sparse = SparseRounds::derive(&mds, &round_constants, partial_rounds);
-        Parameters {
-            t,
-            partial_rounds,
-            round_constants,
-            mds,
-            sparse,
-        }
+        Parameters { t, partial_rounds, round_constants, mds, sparse }
     }
 }
 
@@ -117,32 +101,16 @@ impl SparseRounds {
             pending = apply(mds, &sum);
             // matrix = [[m, v], [w, block]] = [[1, 0], [0, block]] · [[m, v], [block⁻¹w, 1]]
             let row = matrix.first().cloned().unwrap_or_default();
-            let w: Vec<Fr> = matrix
-                .iter()
-                .skip(1)
-                .filter_map(|r| r.first().copied())
-                .collect();
-            block = matrix
-                .iter()
-                .skip(1)
-                .map(|r| r.iter().skip(1).copied().collect())
-                .collect();
+            let w: Vec<Fr> = matrix.iter().skip(1).filter_map(|r| r.first().copied()).collect();
+            block = matrix.iter().skip(1).map(|r| r.iter().skip(1).copied().collect()).collect();
             let column = solve(&block, &w);
-            rounds.push(SparseRound {
-                constant: head,
-                row,
-                column,
-            });
+            rounds.push(SparseRound { constant: head, row, column });
             // The block passes the next S-box, so the next mixing matrix is mds · [[1, 0], [0, block]].
             matrix = mds.iter().map(|r| times_block(r, &block)).collect();
         }
         let empty = Vec::new();
         let after = constants.get(half + partial_rounds).unwrap_or(&empty);
-        SparseRounds {
-            rounds,
-            finish: block,
-            constants_after: add(&pending, after),
-        }
+        SparseRounds { rounds, finish: block, constants_after: add(&pending, after) }
     }
 }
 
@@ -167,30 +135,23 @@ fn apply(m: &Matrix, v: &[Fr]) -> Vec<Fr> {
 fn times_block(row: &[Fr], block: &Matrix) -> Vec<Fr> {
     let (head, rest) = row.split_at(1);
     let mut out = head.to_vec();
-    out.extend((0..rest.len()).map(|j| {
-        rest.iter()
-            .zip(block)
-            .filter_map(|(x, r)| r.get(j).map(|y| *x * y))
-            .sum::<Fr>()
-    }));
+    out.extend(
+        (0..rest.len())
+            .map(|j| rest.iter().zip(block).filter_map(|(x, r)| r.get(j).map(|y| *x * y)).sum::<Fr>()),
+    );
     out
 }
 
 /// Solves `m · x = b` by Gauss–Jordan elimination; every matrix met here is invertible (submatrices
 /// of an MDS matrix and products of such), which the tests confirm through the known answers.
 fn solve(m: &Matrix, b: &[Fr]) -> Vec<Fr> {
-    let mut rows: Matrix = m
-        .iter()
-        .zip(b)
-        .map(|(row, rhs)| row.iter().copied().chain([*rhs]).collect())
-        .collect();
+    let mut rows: Matrix =
+        m.iter().zip(b).map(|(row, rhs)| row.iter().copied().chain([*rhs]).collect()).collect();
     let n = rows.len();
     for col in 0..n {
-        let Some(pivot) = (col..n).find(|i| {
-            rows.get(*i)
-                .and_then(|r| r.get(col))
-                .is_some_and(|x| *x != Fr::ZERO)
-        }) else {
+        let Some(pivot) =
+            (col..n).find(|i| rows.get(*i).and_then(|r| r.get(col)).is_some_and(|x| *x != Fr::ZERO))
+        else {
             continue;
         };
         rows.swap(col, pivot);
@@ -203,9 +164,7 @@ fn solve(m: &Matrix, b: &[Fr]) -> Vec<Fr> {
             if i == col {
                 row.clone_from(&lead);
             } else if let Some(factor) = row.get(col).copied() {
-                row.iter_mut()
-                    .zip(&lead)
-                    .for_each(|(x, l)| *x -= factor * l);
+                row.iter_mut().zip(&lead).for_each(|(x, l)| *x -= factor * l);
             }
         }
     }
@@ -240,9 +199,9 @@ impl Grain {
     }
 
     fn clock(&mut self) -> bool {
-        let new = [62, 51, 38, 23, 13, 0].iter().fold(false, |acc, i| {
-            acc ^ self.state.get(*i).copied().unwrap_or(false)
-        });
+        let new = [62, 51, 38, 23, 13, 0]
+            .iter()
+            .fold(false, |acc, i| acc ^ self.state.get(*i).copied().unwrap_or(false));
         self.state.pop_front();
         self.state.push_back(new);
         new
@@ -330,11 +289,7 @@ fn permute<const T: usize>(state: &mut [Fr; T], p: &Parameters) {
     }
     let old = *state;
     for (x, row) in state.iter_mut().skip(1).zip(&p.sparse.finish) {
-        *x = row
-            .iter()
-            .zip(old.iter().skip(1))
-            .map(|(m, y)| *m * y)
-            .sum();
+        *x = row.iter().zip(old.iter().skip(1)).map(|(m, y)| *m * y).sum();
     }
     full_round(state, &p.sparse.constants_after, &p.mds);
     for constants in p.round_constants.iter().skip(half + p.partial_rounds + 1) {
@@ -368,12 +323,7 @@ pub fn hash_slice(inputs: &[Fr]) -> Option<Fr> {
 
 /// `H_N`. The number of inputs is checked when the program is compiled.
 pub fn hash<const N: usize>(inputs: &[Fr; N]) -> Fr {
-    const {
-        assert!(
-            N >= 1 && N <= MAX_INPUTS,
-            "Poseidon takes 1 to 8 inputs here"
-        )
-    };
+    const { assert!(N >= 1 && N <= MAX_INPUTS, "Poseidon takes 1 to 8 inputs here") };
     hash_slice(inputs).unwrap_or_default()
 }
 
@@ -411,11 +361,7 @@ mod tests {
                         _ => Fr::rand(&mut rng),
                     })
                     .collect();
-                assert_eq!(
-                    hash_slice(&inputs),
-                    Some(hash_dense(&inputs)),
-                    "{n} inputs, case {case}"
-                );
+                assert_eq!(hash_slice(&inputs), Some(hash_dense(&inputs)), "{n} inputs, case {case}");
             }
         }
     }
@@ -438,10 +384,8 @@ mod tests {
     /// Known answers of circomlibjs, an independent implementation.
     #[test]
     fn known_answers() {
-        let file: serde_json::Value = serde_json::from_str(include_str!(
-            "../../tests/vectors/poseidon_bn254_circomlib.json"
-        ))
-        .unwrap();
+        let file: serde_json::Value =
+            serde_json::from_str(include_str!("../../tests/vectors/poseidon_bn254_circomlib.json")).unwrap();
         let mut checked = 0;
         for case in file["cases"].as_array().unwrap() {
             let inputs: Vec<Fr> = case["inputs"]

@@ -15,18 +15,10 @@ pub const ENROLLED_DAYS_BACK: i64 = 180;
 #[serde(deny_unknown_fields)]
 pub struct AgePredicate {
     /// Has had this birthday.
-    #[serde(
-        default,
-        deserialize_with = "some",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(default, deserialize_with = "some", skip_serializing_if = "Option::is_none")]
     pub at_least: Option<u32>,
     /// Has not had this birthday yet.
-    #[serde(
-        default,
-        deserialize_with = "some",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(default, deserialize_with = "some", skip_serializing_if = "Option::is_none")]
     pub below: Option<u32>,
 }
 
@@ -37,53 +29,25 @@ pub struct Predicates {
     /// Always asked.
     pub valid: Valid,
     /// Age on `valid_on`.
-    #[serde(
-        default,
-        deserialize_with = "some_object",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(default, deserialize_with = "some_object", skip_serializing_if = "Option::is_none")]
     pub age: Option<AgePredicate>,
     /// One sex.
-    #[serde(
-        default,
-        deserialize_with = "some",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(default, deserialize_with = "some", skip_serializing_if = "Option::is_none")]
     pub sex: Option<Sex>,
     /// One group of document classes.
-    #[serde(
-        default,
-        deserialize_with = "some",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(default, deserialize_with = "some", skip_serializing_if = "Option::is_none")]
     pub documents: Option<DocumentGroup>,
     /// ISO 3166-1 numeric, 1–999.
-    #[serde(
-        default,
-        deserialize_with = "some",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(default, deserialize_with = "some", skip_serializing_if = "Option::is_none")]
     pub nationality: Option<u16>,
     /// First two digits of GB/T 2260, 1–99.
-    #[serde(
-        default,
-        deserialize_with = "some",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(default, deserialize_with = "some", skip_serializing_if = "Option::is_none")]
     pub province: Option<u8>,
     /// The identity commitment was accepted on or before this day.
-    #[serde(
-        default,
-        deserialize_with = "some",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(default, deserialize_with = "some", skip_serializing_if = "Option::is_none")]
     pub enrolled_on_or_before: Option<Day>,
     /// At most so many earlier identity commitments.
-    #[serde(
-        default,
-        deserialize_with = "some",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(default, deserialize_with = "some", skip_serializing_if = "Option::is_none")]
     pub generation_at_most: Option<u8>,
 }
 
@@ -99,11 +63,7 @@ impl Serialize for Valid {
 
 impl<'de> Deserialize<'de> for Valid {
     fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        if bool::deserialize(d)? {
-            Ok(Valid)
-        } else {
-            Err(serde::de::Error::custom("`valid` must be true"))
-        }
+        if bool::deserialize(d)? { Ok(Valid) } else { Err(serde::de::Error::custom("`valid` must be true")) }
     }
 }
 
@@ -135,10 +95,7 @@ impl Predicates {
             return Err(PredicateRange("generation_at_most"));
         }
         match self.age {
-            Some(AgePredicate {
-                at_least: None,
-                below: None,
-            }) => Err(PredicateRange("age")),
+            Some(AgePredicate { at_least: None, below: None }) => Err(PredicateRange("age")),
             _ => Ok(()),
         }
     }
@@ -173,9 +130,7 @@ mod tests {
     use crate::json::{parse, to_string};
 
     fn read(text: &str) -> Option<Predicates> {
-        parse::<Predicates>(text.as_bytes())
-            .ok()
-            .filter(|p| p.check_ranges().is_ok())
+        parse::<Predicates>(text.as_bytes()).ok().filter(|p| p.check_ranges().is_ok())
     }
 
     #[test]
@@ -207,16 +162,11 @@ mod tests {
     fn thresholds() {
         let on: Day = "2026-11-22".parse().unwrap();
         let age = |at_least, below| {
-            Predicates {
-                age: Some(AgePredicate { at_least, below }),
-                ..Predicates::valid()
-            }
-            .check_thresholds(on)
+            Predicates { age: Some(AgePredicate { at_least, below }), ..Predicates::valid() }
+                .check_thresholds(on)
         };
         assert!(
-            age(Some(18), None).is_ok()
-                && age(None, Some(14)).is_ok()
-                && age(Some(16), Some(60)).is_ok()
+            age(Some(18), None).is_ok() && age(None, Some(14)).is_ok() && age(Some(16), Some(60)).is_ok()
         );
         for bad in [
             age(Some(17), None),
@@ -229,11 +179,8 @@ mod tests {
             assert_eq!(bad, Err(ThresholdNotAllowed("age")));
         }
         let enrolled = |d: &str| {
-            Predicates {
-                enrolled_on_or_before: Some(d.parse().unwrap()),
-                ..Predicates::valid()
-            }
-            .check_thresholds(on)
+            Predicates { enrolled_on_or_before: Some(d.parse().unwrap()), ..Predicates::valid() }
+                .check_thresholds(on)
         };
         assert!(enrolled("2026-01-01").is_ok() && enrolled("2025-07-01").is_ok());
         assert!(enrolled("2026-07-01").is_err(), "144 days");
@@ -243,12 +190,7 @@ mod tests {
                 && enrolled("2027-01-01").is_err()
         );
         assert!(
-            Predicates {
-                generation_at_most: Some(1),
-                ..Predicates::valid()
-            }
-            .check_thresholds(on)
-            .is_err()
+            Predicates { generation_at_most: Some(1), ..Predicates::valid() }.check_thresholds(on).is_err()
         );
     }
 }

@@ -83,12 +83,7 @@ impl Presentation {
             return Err(syntax("`epoch` is above 2^53 - 1".into()));
         }
         let pseudonym = from_hex(&j.pseudonym).map_err(|_| PresentationError::NotCanonical)?;
-        Ok(Presentation {
-            circuit: j.circuit,
-            epoch: j.epoch,
-            pseudonym,
-            proof: j.proof,
-        })
+        Ok(Presentation { circuit: j.circuit, epoch: j.epoch, pseudonym, proof: j.proof })
     }
 
     /// Reads `01 ‖ circuit 32 ‖ epoch u64 ‖ pseudonym 32 ‖ proof 128`.
@@ -99,19 +94,11 @@ impl Presentation {
                 return Err(PresentationError::VersionUnsupported);
             }
             _ => {
-                return Err(PresentationError::Syntax(
-                    "neither JSON nor 201 bytes that begin with 1".into(),
-                ));
+                return Err(PresentationError::Syntax("neither JSON nor 201 bytes that begin with 1".into()));
             }
         }
         let mut rest = bytes.get(1..).unwrap_or_default();
-        let parts = (
-            take(&mut rest),
-            take(&mut rest),
-            take(&mut rest),
-            take(&mut rest),
-            rest.is_empty(),
-        );
+        let parts = (take(&mut rest), take(&mut rest), take(&mut rest), take(&mut rest), rest.is_empty());
         let (Some(circuit), Some(epoch), Some(pseudonym), Some(proof), true) = parts else {
             return Err(PresentationError::Syntax(format!(
                 "{} bytes instead of {BINARY_BYTES}",
@@ -119,12 +106,7 @@ impl Presentation {
             )));
         };
         let pseudonym = from_bytes(&pseudonym).map_err(|_| PresentationError::NotCanonical)?;
-        Ok(Presentation {
-            circuit: CircuitId(circuit),
-            epoch: u64::from_be_bytes(epoch),
-            pseudonym,
-            proof,
-        })
+        Ok(Presentation { circuit: CircuitId(circuit), epoch: u64::from_be_bytes(epoch), pseudonym, proof })
     }
 
     /// The JSON form; its length depends on the number of digits of `epoch` alone.
@@ -195,14 +177,8 @@ mod tests {
             assert!(text.contains(from));
             Presentation::read(text.replacen(from, to, 1).as_bytes()).unwrap_err()
         };
-        assert_eq!(
-            read("\"v\":1", "\"v\":2,\"other\":[]"),
-            PresentationError::VersionUnsupported
-        );
-        assert_eq!(
-            read("\"v\":1", "\"v\":0"),
-            PresentationError::VersionUnsupported
-        );
+        assert_eq!(read("\"v\":1", "\"v\":2,\"other\":[]"), PresentationError::VersionUnsupported);
+        assert_eq!(read("\"v\":1", "\"v\":0"), PresentationError::VersionUnsupported);
         for (from, to) in [
             ("\"v\":1", "\"v\":\"1\""),
             ("\"v\":1,", ""),
@@ -213,49 +189,26 @@ mod tests {
             ("proof\":\"", "proof\":\"A"),
             ("}", "} {"),
         ] {
-            assert!(
-                matches!(read(from, to), PresentationError::Syntax(_)),
-                "{from} -> {to}"
-            );
+            assert!(matches!(read(from, to), PresentationError::Syntax(_)), "{from} -> {to}");
         }
         let r = "30644e72e131a029b85045b68181585d2833e84879b9709143e1f593f0000001";
         let u = to_hex(&sample().pseudonym);
-        for bad in [
-            r,
-            &u[1..],
-            &format!("{}G", &u[1..]),
-            "F".repeat(64).as_str(),
-        ] {
+        for bad in [r, &u[1..], &format!("{}G", &u[1..]), "F".repeat(64).as_str()] {
             assert_eq!(read(&u, bad), PresentationError::NotCanonical);
         }
-        assert!(matches!(
-            Presentation::read(DECLINE.as_bytes()),
-            Err(PresentationError::Syntax(_))
-        ));
-        assert!(matches!(
-            Presentation::read(b""),
-            Err(PresentationError::Syntax(_))
-        ));
+        assert!(matches!(Presentation::read(DECLINE.as_bytes()), Err(PresentationError::Syntax(_))));
+        assert!(matches!(Presentation::read(b""), Err(PresentationError::Syntax(_))));
         let good = sample().to_binary();
-        assert!(matches!(
-            Presentation::read(&good[..200]),
-            Err(PresentationError::Syntax(_))
-        ));
+        assert!(matches!(Presentation::read(&good[..200]), Err(PresentationError::Syntax(_))));
         assert!(matches!(
             Presentation::read(&[good.clone(), vec![0]].concat()),
             Err(PresentationError::Syntax(_))
         ));
         let mut other = good.clone();
         other[0] = 2;
-        assert_eq!(
-            Presentation::read(&other),
-            Err(PresentationError::VersionUnsupported)
-        );
+        assert_eq!(Presentation::read(&other), Err(PresentationError::VersionUnsupported));
         let mut big = good;
         big[41] = 0xff;
-        assert_eq!(
-            Presentation::read(&big),
-            Err(PresentationError::NotCanonical)
-        );
+        assert_eq!(Presentation::read(&big), Err(PresentationError::NotCanonical));
     }
 }

@@ -24,14 +24,10 @@ pub struct RequestSyntax(pub String);
 #[non_exhaustive]
 pub enum PolicyError {
     /// `rp` is no host name in the form of contract §2.
-    #[error(
-        "`rp` is no host name: 1-253 bytes of lower-case labels, no IP address, port or trailing dot"
-    )]
+    #[error("`rp` is no host name: 1-253 bytes of lower-case labels, no IP address, port or trailing dot")]
     Host,
     /// `response_uri` is not https (http for loopback names) with the host `rp`.
-    #[error(
-        "`response_uri` must be https with the host `rp` and nothing but host, port, path and query"
-    )]
+    #[error("`response_uri` must be https with the host `rp` and nothing but host, port, path and query")]
     ResponseUri,
     /// `slots` does not fit `link`.
     #[error("`slots` does not fit `link`: 1 for account, 1-65536 for tokens, 65536 for none")]
@@ -119,10 +115,7 @@ impl Request {
             return Err(RequestSyntax(format!("longer than {MAX_REQUEST} bytes")));
         }
         let request: Request = json::parse(bytes).map_err(|e| RequestSyntax(e.to_string()))?;
-        request
-            .predicates
-            .check_ranges()
-            .map_err(|e| RequestSyntax(e.to_string()))?;
+        request.predicates.check_ranges().map_err(|e| RequestSyntax(e.to_string()))?;
         if request.period > MAX_PERIOD {
             return Err(RequestSyntax("`period` is above 2^53 - 1".into()));
         }
@@ -148,11 +141,7 @@ impl Request {
             context: self.context.clone(),
             period: self.period,
         };
-        if p.slots_fit() {
-            Ok(p)
-        } else {
-            Err(PolicyError::Slots)
-        }
+        if p.slots_fit() { Ok(p) } else { Err(PolicyError::Slots) }
     }
 
     /// The scope of the pseudonym that is asked for.
@@ -191,11 +180,7 @@ impl Request {
             LinkKind::Tokens => self.period <= MAX_PERIOD,
             LinkKind::None => self.period == u64::from(self.valid_on.number()),
         };
-        if period_fits {
-            Ok(())
-        } else {
-            Err(PolicyError::Period)
-        }
+        if period_fits { Ok(()) } else { Err(PolicyError::Period) }
     }
 }
 
@@ -206,9 +191,7 @@ fn check_response_uri(text: &str, host: &Host) -> Result<(), PolicyError> {
     let authority = uri.authority().ok_or(PolicyError::ResponseUri)?;
     let scheme = uri.scheme().as_str();
     let scheme_fits = scheme == "https" || (scheme == "http" && host.is_loopback());
-    let port_fits = authority
-        .port()
-        .is_none_or(|p| p.as_str().parse::<u16>().is_ok_and(|n| n > 0));
+    let port_fits = authority.port().is_none_or(|p| p.as_str().parse::<u16>().is_ok_and(|n| n > 0));
     if text.len() > 2048
         || !scheme_fits
         || !port_fits
@@ -249,10 +232,7 @@ pub struct RequestSignature;
 impl SignedRequest {
     /// Signs a request; the result is the compact JWS.
     pub fn sign(request: &Request, key: &SigningKey) -> String {
-        let header = json::to_string(&Header {
-            typ: TYP.into(),
-            alg: ALG.into(),
-        });
+        let header = json::to_string(&Header { typ: TYP.into(), alg: ALG.into() });
         let input = format!(
             "{}.{}",
             base64url::encode(header.as_bytes()),
@@ -274,21 +254,16 @@ impl SignedRequest {
         else {
             return Err(syntax("not three parts with dots between them"));
         };
-        let bytes = |part: &str| {
-            base64url::decode(part).ok_or_else(|| syntax("not base64url without padding"))
-        };
+        let bytes =
+            |part: &str| base64url::decode(part).ok_or_else(|| syntax("not base64url without padding"));
         let head: Header = json::parse(&bytes(header)?).map_err(|e| syntax(&e.to_string()))?;
         if head.typ != TYP || head.alg != ALG {
             return Err(syntax("the header must name oauth-authz-req+jwt and EdDSA"));
         }
         let request = Request::from_json(&bytes(payload)?)?;
-        let signature = <[u8; 64]>::try_from(bytes(signature)?)
-            .map_err(|_| syntax("the signature is not 64 bytes"))?;
-        Ok(SignedRequest {
-            signing_input: format!("{header}.{payload}"),
-            signature,
-            request,
-        })
+        let signature =
+            <[u8; 64]>::try_from(bytes(signature)?).map_err(|_| syntax("the signature is not 64 bytes"))?;
+        Ok(SignedRequest { signing_input: format!("{header}.{payload}"), signature, request })
     }
 
     /// The request inside, whoever signed it. A platform reads its own request this way; a wallet calls
@@ -300,8 +275,7 @@ impl SignedRequest {
     /// Checks the signature and gives the request.
     pub fn verify(&self, key: &VerifyingKey) -> Result<&Request, RequestSignature> {
         let signature = Signature::from_bytes(&self.signature);
-        key.verify_strict(self.signing_input.as_bytes(), &signature)
-            .map_err(|_| RequestSignature)?;
+        key.verify_strict(self.signing_input.as_bytes(), &signature).map_err(|_| RequestSignature)?;
         Ok(&self.request)
     }
 }
@@ -389,36 +363,18 @@ pub(crate) mod tests {
     #[test]
     fn policy() {
         let check = |from, to| example(from, to).unwrap().check();
-        assert_eq!(
-            check("\"forum.example\"", "\"Forum.example\""),
-            Err(PolicyError::Host)
-        );
-        assert_eq!(
-            check("\"forum.example\"", "\"127.0.0.1\""),
-            Err(PolicyError::Host)
-        );
-        assert_eq!(
-            check("\"forum.example\"", "\"bank.example\""),
-            Err(PolicyError::ResponseUri)
-        );
+        assert_eq!(check("\"forum.example\"", "\"Forum.example\""), Err(PolicyError::Host));
+        assert_eq!(check("\"forum.example\"", "\"127.0.0.1\""), Err(PolicyError::Host));
+        assert_eq!(check("\"forum.example\"", "\"bank.example\""), Err(PolicyError::ResponseUri));
         assert_eq!(check("82870", "82871"), Err(PolicyError::Period));
         assert_eq!(check("65536", "3"), Err(PolicyError::Slots));
         assert_eq!(check("\"none\"", "\"account\""), Err(PolicyError::Slots));
+        assert_eq!(check("\"none\",\"slots\":65536", "\"account\",\"slots\":1"), Err(PolicyError::Period));
         assert_eq!(
-            check("\"none\",\"slots\":65536", "\"account\",\"slots\":1"),
-            Err(PolicyError::Period)
-        );
-        assert_eq!(
-            check(
-                "\"none\",\"slots\":65536,\"period\":82870",
-                "\"account\",\"slots\":1,\"period\":0"
-            ),
+            check("\"none\",\"slots\":65536,\"period\":82870", "\"account\",\"slots\":1,\"period\":0"),
             Ok(())
         );
-        assert_eq!(
-            check("18}", "17}"),
-            Err(PolicyError::Threshold(ThresholdNotAllowed("age")))
-        );
+        assert_eq!(check("18}", "17}"), Err(PolicyError::Threshold(ThresholdNotAllowed("age"))));
     }
 
     #[test]
@@ -445,16 +401,10 @@ pub(crate) mod tests {
             "ftp://forum.example/",
             "",
         ] {
-            assert_eq!(
-                example(uri, bad).unwrap().check(),
-                Err(PolicyError::ResponseUri),
-                "{bad}"
-            );
+            assert_eq!(example(uri, bad).unwrap().check(), Err(PolicyError::ResponseUri), "{bad}");
         }
         let local = EXAMPLE.replace("forum.example", "a.localhost");
-        let http = local
-            .replace("https://", "http://")
-            .replace("a.localhost/v1", "a.localhost:4000/v1");
+        let http = local.replace("https://", "http://").replace("a.localhost/v1", "a.localhost:4000/v1");
         assert_eq!(Request::from_json(http.as_bytes()).unwrap().check(), Ok(()));
     }
 
@@ -465,44 +415,21 @@ pub(crate) mod tests {
         let jws = SignedRequest::sign(&request, &key);
         let decoded = SignedRequest::decode(&jws).unwrap();
         assert_eq!(decoded.verify(&key.verifying_key()), Ok(&request));
-        assert_eq!(
-            decoded.verify(&SigningKey::from_bytes(&[8; 32]).verifying_key()),
-            Err(RequestSignature)
-        );
-        assert_eq!(
-            AnyRequest::read(format!("{jws}\n").as_bytes())
-                .unwrap()
-                .request(),
-            &request
-        );
-        assert_eq!(
-            AnyRequest::read(EXAMPLE.as_bytes()).unwrap(),
-            AnyRequest::Plain(request.clone())
-        );
+        assert_eq!(decoded.verify(&SigningKey::from_bytes(&[8; 32]).verifying_key()), Err(RequestSignature));
+        assert_eq!(AnyRequest::read(format!("{jws}\n").as_bytes()).unwrap().request(), &request);
+        assert_eq!(AnyRequest::read(EXAMPLE.as_bytes()).unwrap(), AnyRequest::Plain(request.clone()));
         // The members of the header in the other order, signed over those bytes.
         let header = base64url::encode(br#"{"alg":"EdDSA","typ":"oauth-authz-req+jwt"}"#);
         let input = format!("{header}.{}", jws.split('.').nth(1).unwrap());
-        let other = format!(
-            "{input}.{}",
-            base64url::encode(&key.sign(input.as_bytes()).to_bytes())
-        );
-        assert!(
-            SignedRequest::decode(&other)
-                .unwrap()
-                .verify(&key.verifying_key())
-                .is_ok()
-        );
+        let other = format!("{input}.{}", base64url::encode(&key.sign(input.as_bytes()).to_bytes()));
+        assert!(SignedRequest::decode(&other).unwrap().verify(&key.verifying_key()).is_ok());
         for bad in [
             r#"{"alg":"none","typ":"oauth-authz-req+jwt"}"#,
             r#"{"alg":"EdDSA"}"#,
             r#"{"alg":"EdDSA","typ":"JWT"}"#,
             r#"{"alg":"EdDSA","typ":"oauth-authz-req+jwt","kid":"1"}"#,
         ] {
-            let text = format!(
-                "{}.{}",
-                base64url::encode(bad.as_bytes()),
-                jws.split_once('.').unwrap().1
-            );
+            let text = format!("{}.{}", base64url::encode(bad.as_bytes()), jws.split_once('.').unwrap().1);
             assert!(SignedRequest::decode(&text).is_err(), "{bad}");
         }
         assert!(SignedRequest::decode(&format!("{jws}.")).is_err());

@@ -105,9 +105,7 @@ impl FromStr for Host {
         };
         // What browsers would read as an IPv4 address: a last label that is a number (WHATWG URL).
         let last = text.rsplit('.').next().unwrap_or_default();
-        let hexadecimal = last
-            .strip_prefix("0x")
-            .is_some_and(|h| h.bytes().all(|b| b.is_ascii_hexdigit()));
+        let hexadecimal = last.strip_prefix("0x").is_some_and(|h| h.bytes().all(|b| b.is_ascii_hexdigit()));
         let number = hexadecimal || last.bytes().all(|b| b.is_ascii_digit());
         if text.len() > 253 || !text.split('.').all(label) || number {
             return Err(InvalidHost);
@@ -209,13 +207,7 @@ mod tests {
     #[test]
     fn known_scopes() {
         for (link, slots, context, period, hex) in [
-            (
-                LinkKind::Account,
-                1,
-                "",
-                0,
-                "000fcf9cd81f530772fbf6811ff6306c263649096eec9c411728a4756169887f",
-            ),
+            (LinkKind::Account, 1, "", 0, "000fcf9cd81f530772fbf6811ff6306c263649096eec9c411728a4756169887f"),
             (
                 LinkKind::Tokens,
                 3,

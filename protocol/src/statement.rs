@@ -66,15 +66,10 @@ statement! {
 impl Statement {
     /// The statement that answers a request. It needs the forms of contract §2 only; whoever has not
     /// made the request himself calls [`Request::check`] first.
-    pub fn for_request(
-        request: &Request,
-        root: Fr,
-        pseudonym: Fr,
-    ) -> Result<Statement, PolicyError> {
+    pub fn for_request(request: &Request, root: Fr, pseudonym: Fr) -> Result<Statement, PolicyError> {
         let p = &request.predicates;
         let limit = |age: u32| {
-            birth_limit(request.valid_on, age)
-                .ok_or(PolicyError::Threshold(ThresholdNotAllowed("age")))
+            birth_limit(request.valid_on, age).ok_or(PolicyError::Threshold(ThresholdNotAllowed("age")))
         };
         let at_least = p.age.and_then(|a| a.at_least).map(limit).transpose()?;
         let below = p.age.and_then(|a| a.below).map(limit).transpose()?;
@@ -86,10 +81,7 @@ impl Statement {
             valid_on: Fr::from(request.valid_on.number()),
             born_on_or_after: Fr::from(below.map_or(0, |day| day.number() + 1)),
             born_on_or_before: Fr::from(at_least.map_or(NO_EXPIRY, |day| day.number())),
-            enrolled_on_or_before: Fr::from(
-                p.enrolled_on_or_before
-                    .map_or(NO_EXPIRY, |day| day.number()),
-            ),
+            enrolled_on_or_before: Fr::from(p.enrolled_on_or_before.map_or(NO_EXPIRY, |day| day.number())),
             generation_at_most: Fr::from(p.generation_at_most.unwrap_or(255)),
             sexes: Fr::from(p.sex.map_or(15, |sex| 1u8 << sex.number())),
             document_classes: Fr::from(p.documents.map_or(u16::MAX, |group| group.set())),
@@ -109,22 +101,13 @@ mod tests {
     fn inputs(predicates: &str) -> Vec<u64> {
         let text = EXAMPLE
             .replace(r#"{"valid":true,"age":{"at_least":18}}"#, predicates)
-            .replace(
-                "\"none\",\"slots\":65536,\"period\":82870",
-                "\"account\",\"slots\":1,\"period\":0",
-            );
+            .replace("\"none\",\"slots\":65536,\"period\":82870", "\"account\",\"slots\":1,\"period\":0");
         let request = Request::from_json(text.as_bytes()).unwrap();
         let s = Statement::for_request(&request, Fr::from(1u64), Fr::from(2u64)).unwrap();
         assert_eq!(Statement::from_array(s.to_array()), s);
-        assert_eq!(
-            to_hex(&s.scope),
-            "000fcf9cd81f530772fbf6811ff6306c263649096eec9c411728a4756169887f"
-        );
+        assert_eq!(to_hex(&s.scope), "000fcf9cd81f530772fbf6811ff6306c263649096eec9c411728a4756169887f");
         assert_eq!(s.challenge, request.challenge());
-        s.to_array()[3..13]
-            .iter()
-            .map(|x| crate::field::to_u64(x).unwrap())
-            .collect()
+        s.to_array()[3..13].iter().map(|x| crate::field::to_u64(x).unwrap()).collect()
     }
 
     /// The public inputs of contract §3.

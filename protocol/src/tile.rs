@@ -21,10 +21,7 @@ pub struct TileId {
 impl TileId {
     /// The three tiles in which a place and its ancestors stand.
     pub fn of_place(place: u64) -> [TileId; 3] {
-        [0, 1, 2].map(|level| TileId {
-            level,
-            index: place >> (12 * (u32::from(level) + 1)),
-        })
+        [0, 1, 2].map(|level| TileId { level, index: place >> (12 * (u32::from(level) + 1)) })
     }
 
     /// Height of the nodes in the tile.
@@ -130,9 +127,7 @@ impl Tile {
             };
             position /= ARITY;
             groups.push(group(position));
-            nodes = (0..nodes.len().div_ceil(ARITY))
-                .map(|p| node(&group(p)))
-                .collect();
+            nodes = (0..nodes.len().div_ceil(ARITY)).map(|p| node(&group(p))).collect();
         }
         (groups, nodes.first().copied().unwrap_or_default())
     }
@@ -186,16 +181,9 @@ mod tests {
         let ids: Vec<String> = t.tile_ids().iter().map(TileId::to_string).collect();
         assert_eq!(ids, ["0/0", "0/1", "0/2", "1/0", "2/0"]);
         let tile = t.tile(TileId { level: 0, index: 2 }).unwrap();
-        assert_eq!(
-            tile.nodes().len(),
-            8999 - 8192,
-            "the removed last leaf is cut off"
-        );
+        assert_eq!(tile.nodes().len(), 8999 - 8192, "the removed last leaf is cut off");
         assert_eq!(Tile::decode(tile.id(), &tile.encode()), Ok(tile.clone()));
-        assert_eq!(
-            t.tile(TileId { level: 2, index: 0 }).unwrap().top(),
-            t.root()
-        );
+        assert_eq!(t.tile(TileId { level: 2, index: 0 }).unwrap().top(), t.root());
         assert_eq!(t.tile(TileId { level: 0, index: 3 }), None);
     }
 
@@ -229,30 +217,15 @@ mod tests {
     #[test]
     fn bad_bytes() {
         let id = TileId { level: 0, index: 0 };
-        assert!(matches!(
-            Tile::decode(id, &[0; 33]),
-            Err(TileError::Length(..))
-        ));
-        assert!(matches!(
-            Tile::decode(id, &[0xff; 32]),
-            Err(TileError::NotCanonical(..))
-        ));
-        assert!(matches!(
-            Tile::decode(id, &[0; 32]),
-            Err(TileError::TrailingEmpty(_))
-        ));
-        assert!(matches!(
-            Tile::decode(id, &[]),
-            Err(TileError::TrailingEmpty(_))
-        ));
+        assert!(matches!(Tile::decode(id, &[0; 33]), Err(TileError::Length(..))));
+        assert!(matches!(Tile::decode(id, &[0xff; 32]), Err(TileError::NotCanonical(..))));
+        assert!(matches!(Tile::decode(id, &[0; 32]), Err(TileError::TrailingEmpty(_))));
+        assert!(matches!(Tile::decode(id, &[]), Err(TileError::TrailingEmpty(_))));
         assert!(matches!(
             Tile::decode(TileId { level: 2, index: 0 }, &[1; 32 * 513]),
             Err(TileError::Length(..))
         ));
         let z4 = to_bytes(&zero(4));
-        assert!(matches!(
-            Tile::decode(TileId { level: 1, index: 0 }, &z4),
-            Err(TileError::TrailingEmpty(_))
-        ));
+        assert!(matches!(Tile::decode(TileId { level: 1, index: 0 }, &z4), Err(TileError::TrailingEmpty(_))));
     }
 }

@@ -48,9 +48,7 @@ pub struct Path(pub [[Fr; ARITY]; DEPTH]);
 impl Path {
     /// The root that the path leads to, if the leaf and every node above it stands among its children.
     pub fn root_of(&self, leaf: &Fr) -> Option<Fr> {
-        self.0.iter().try_fold(*leaf, |current, children| {
-            children.contains(&current).then(|| node(children))
-        })
+        self.0.iter().try_fold(*leaf, |current, children| children.contains(&current).then(|| node(children)))
     }
 }
 
@@ -69,9 +67,7 @@ impl Default for Tree {
 
 /// The eight nodes from `8 · parent` on, those beyond the end empty.
 fn children(nodes: &[Fr], parent: u64, height: usize) -> [Fr; ARITY] {
-    let start = usize::try_from(parent)
-        .unwrap_or(usize::MAX)
-        .saturating_mul(ARITY);
+    let start = usize::try_from(parent).unwrap_or(usize::MAX).saturating_mul(ARITY);
     let mut present = nodes.get(start..).unwrap_or_default().iter();
     std::array::from_fn(|_| present.next().copied().unwrap_or_else(|| zero(height)))
 }
@@ -79,9 +75,7 @@ fn children(nodes: &[Fr], parent: u64, height: usize) -> [Fr; ARITY] {
 impl Tree {
     /// The empty tree.
     pub fn new() -> Tree {
-        Tree {
-            levels: std::array::from_fn(|_| Vec::new()),
-        }
+        Tree { levels: std::array::from_fn(|_| Vec::new()) }
     }
 
     /// A tree of these leaves in the places from 0 on (0 = empty).
@@ -123,31 +117,20 @@ impl Tree {
                     *slot = *value;
                 }
             }
-            let parents: std::collections::BTreeSet<u64> =
-                dirty.keys().map(|p| p / ARITY as u64).collect();
-            dirty = parents
-                .into_iter()
-                .map(|p| (p, node(&children(level, p, h))))
-                .collect();
+            let parents: std::collections::BTreeSet<u64> = dirty.keys().map(|p| p / ARITY as u64).collect();
+            dirty = parents.into_iter().map(|p| (p, node(&children(level, p, h)))).collect();
         }
         Ok(())
     }
 
     /// The root.
     pub fn root(&self) -> Fr {
-        self.level(DEPTH)
-            .first()
-            .copied()
-            .unwrap_or_else(|| zero(DEPTH))
+        self.level(DEPTH).first().copied().unwrap_or_else(|| zero(DEPTH))
     }
 
     /// The leaf in a place; 0 where none is.
     pub fn get(&self, place: u64) -> Fr {
-        usize::try_from(place)
-            .ok()
-            .and_then(|i| self.level(0).get(i))
-            .copied()
-            .unwrap_or_default()
+        usize::try_from(place).ok().and_then(|i| self.level(0).get(i)).copied().unwrap_or_default()
     }
 
     /// Number of places in use, removed ones included.
@@ -157,10 +140,7 @@ impl Tree {
 
     /// The nodes of a height, as far as places are in use.
     pub fn level(&self, height: usize) -> &[Fr] {
-        self.levels
-            .get(height)
-            .map(Vec::as_slice)
-            .unwrap_or_default()
+        self.levels.get(height).map(Vec::as_slice).unwrap_or_default()
     }
 
     /// The path of a place.
@@ -168,9 +148,7 @@ impl Tree {
         if place >= CAPACITY {
             return Err(PlaceOutside(place));
         }
-        Ok(Path(std::array::from_fn(|h| {
-            children(self.level(h), place >> (3 * (h + 1)), h)
-        })))
+        Ok(Path(std::array::from_fn(|h| children(self.level(h), place >> (3 * (h + 1)), h))))
     }
 
     /// A tile of the tree; `None` where it would hold nothing.
@@ -185,10 +163,7 @@ impl Tree {
     pub fn tile_ids(&self) -> Vec<TileId> {
         let all = (0..3).flat_map(|level| {
             let capacity = TileId { level, index: 0 }.capacity();
-            let count = self
-                .level(TileId { level, index: 0 }.height())
-                .len()
-                .div_ceil(capacity);
+            let count = self.level(TileId { level, index: 0 }.height()).len().div_ceil(capacity);
             (0..count as u64).map(move |index| TileId { level, index })
         });
         all.filter(|id| self.tile(*id).is_some()).collect()
@@ -204,17 +179,12 @@ pub fn sparse_root(leaves: &BTreeMap<u64, Fr>) -> Result<Fr, PlaceOutside> {
     for h in 0..DEPTH {
         let mut parents: BTreeMap<u64, [Fr; ARITY]> = BTreeMap::new();
         for (place, value) in nodes {
-            let children = parents
-                .entry(place / ARITY as u64)
-                .or_insert([zero(h); ARITY]);
+            let children = parents.entry(place / ARITY as u64).or_insert([zero(h); ARITY]);
             if let Some(child) = children.get_mut((place % ARITY as u64) as usize) {
                 *child = value;
             }
         }
-        nodes = parents
-            .into_iter()
-            .map(|(place, children)| (place, node(&children)))
-            .collect();
+        nodes = parents.into_iter().map(|(place, children)| (place, node(&children))).collect();
     }
     Ok(nodes.get(&0).copied().unwrap_or_else(|| zero(DEPTH)))
 }
@@ -227,16 +197,9 @@ mod tests {
 
     #[test]
     fn known_roots() {
-        assert_eq!(
-            to_hex(&zero(1)),
-            "035ebc384d320413c9b97d446bf7de69e04d6278d68d52934a4f5f653348622a"
-        );
-        assert_eq!(
-            to_hex(&zero(11)),
-            "113546cad171002bd1b8f16603b113e11df1e25b1185ae23b092a7804737d912"
-        );
-        let l =
-            from_hex("03489ee1b54bf2b48dbebd8f92e94409b6aa6b89102f4a0ff8347a7fb8876f88").unwrap();
+        assert_eq!(to_hex(&zero(1)), "035ebc384d320413c9b97d446bf7de69e04d6278d68d52934a4f5f653348622a");
+        assert_eq!(to_hex(&zero(11)), "113546cad171002bd1b8f16603b113e11df1e25b1185ae23b092a7804737d912");
+        let l = from_hex("03489ee1b54bf2b48dbebd8f92e94409b6aa6b89102f4a0ff8347a7fb8876f88").unwrap();
         let (c, d) = (hash(&[Fr::from(1u64)]), hash(&[Fr::from(2u64)]));
         let root = |leaves: &[(u64, Fr)]| {
             let map: BTreeMap<u64, Fr> = leaves.iter().copied().collect();
@@ -246,10 +209,7 @@ mod tests {
             to_hex(&tree.root())
         };
         assert_eq!(root(&[]), to_hex(&zero(11)));
-        assert_eq!(
-            root(&[(0, l)]),
-            "14c4dda7a74017b33f3a94750f066755144a216ed2a648918943dbe4b7e81ece"
-        );
+        assert_eq!(root(&[(0, l)]), "14c4dda7a74017b33f3a94750f066755144a216ed2a648918943dbe4b7e81ece");
         assert_eq!(
             root(&[(0, l), (9, d), (4096, c)]),
             "131b8e345b36479355555ff3a5a5e6ad576fdeda52bf7552476b7f65bce1c358"
@@ -266,11 +226,7 @@ mod tests {
                 .map(|_| {
                     (
                         rng.gen_range(0..5000),
-                        if rng.gen_bool(0.2) {
-                            Fr::zero()
-                        } else {
-                            Fr::from(rng.r#gen::<u64>())
-                        },
+                        if rng.gen_bool(0.2) { Fr::zero() } else { Fr::from(rng.r#gen::<u64>()) },
                     )
                 })
                 .collect();
@@ -278,15 +234,9 @@ mod tests {
             slow.extend(changes);
             assert_eq!(tree.root(), sparse_root(&slow).unwrap());
         }
-        assert_eq!(
-            Tree::from_leaves(tree.level(0).to_vec()).root(),
-            tree.root()
-        );
+        assert_eq!(Tree::from_leaves(tree.level(0).to_vec()).root(), tree.root());
         for place in slow.keys().take(50) {
-            assert_eq!(
-                tree.path(*place).unwrap().root_of(&tree.get(*place)),
-                Some(tree.root())
-            );
+            assert_eq!(tree.path(*place).unwrap().root_of(&tree.get(*place)), Some(tree.root()));
         }
         assert_eq!(tree.path(0).unwrap().root_of(&Fr::from(3u64)), None);
     }
@@ -295,18 +245,9 @@ mod tests {
     fn places_end() {
         let last = CAPACITY - 1;
         assert!(sparse_root(&BTreeMap::from([(last, Fr::from(1u64))])).is_ok());
-        assert_eq!(
-            sparse_root(&BTreeMap::from([(CAPACITY, Fr::from(1u64))])),
-            Err(PlaceOutside(CAPACITY))
-        );
-        assert_eq!(
-            Tree::new().update(&[(CAPACITY, Fr::zero())]),
-            Err(PlaceOutside(CAPACITY))
-        );
+        assert_eq!(sparse_root(&BTreeMap::from([(CAPACITY, Fr::from(1u64))])), Err(PlaceOutside(CAPACITY)));
+        assert_eq!(Tree::new().update(&[(CAPACITY, Fr::zero())]), Err(PlaceOutside(CAPACITY)));
         assert_eq!(Tree::new().path(CAPACITY), Err(PlaceOutside(CAPACITY)));
-        assert_eq!(
-            Tree::new().path(last).unwrap().root_of(&Fr::zero()),
-            Some(zero(DEPTH))
-        );
+        assert_eq!(Tree::new().path(last).unwrap().root_of(&Fr::zero()), Some(zero(DEPTH)));
     }
 }
