@@ -80,18 +80,30 @@ impl World {
     pub fn new(seed: u64) -> World {
         let mut rng = StdRng::seed_from_u64(seed);
         let people: Vec<Person> = (0..=PEOPLE).map(|i| person(i, &mut rng)).collect();
-        let signer = AuthoritySigner::generate(&mut rng, "id.example/veilpass").unwrap_or_else(|e| panic!("{e}"));
+        let signer =
+            AuthoritySigner::generate(&mut rng, "id.example/veilpass").unwrap_or_else(|e| panic!("{e}"));
         let key = VerifyingKey::from_bytes(dev::verifying_key_bytes()).unwrap_or_else(|e| panic!("{e}"));
         let first = Tree::from_leaves(people.iter().take(PEOPLE).map(Person::leaf).collect());
         let mut second = first.clone();
         let last = PEOPLE as u64;
-        second.update(&[(last - 1, Fr::ZERO), (last, people[PEOPLE].leaf())]).unwrap_or_else(|e| panic!("{e}"));
-        let seal = |previous: Option<&EpochStatement>, at: Timestamp, root: Fr, added: u64, withdrawn: u64| {
-            let mut removed = RemovedCounts::default();
-            removed.add(RemovalReason::Withdrawn, withdrawn);
-            let changes = Changes { sealed_at: at, root, added, removed, cells: [7; 32], circuits: vec![key.circuit_id()] };
-            EpochStatement::next("id.example/veilpass", previous, changes).unwrap_or_else(|e| panic!("{e}"))
-        };
+        second
+            .update(&[(last - 1, Fr::ZERO), (last, people[PEOPLE].leaf())])
+            .unwrap_or_else(|e| panic!("{e}"));
+        let seal =
+            |previous: Option<&EpochStatement>, at: Timestamp, root: Fr, added: u64, withdrawn: u64| {
+                let mut removed = RemovedCounts::default();
+                removed.add(RemovalReason::Withdrawn, withdrawn);
+                let changes = Changes {
+                    sealed_at: at,
+                    root,
+                    added,
+                    removed,
+                    cells: [7; 32],
+                    circuits: vec![key.circuit_id()],
+                };
+                EpochStatement::next("id.example/veilpass", previous, changes)
+                    .unwrap_or_else(|e| panic!("{e}"))
+            };
         let one = seal(None, sealed_at(), first.root(), last, 0);
         let two = seal(Some(&one), sealed_at().plus(3600), second.root(), 1, 1);
         let notes = [&one, &two].map(|e| e.sign(&signer).unwrap_or_else(|e| panic!("{e}")));

@@ -2,10 +2,9 @@
 //! `interop-cases FOLDER` → cases.jsonl and the verification keys.
 
 use ark_bn254::{G1Affine, G1Projective, G2Affine, G2Projective};
-use ark_ec::{AffineRepr, CurveGroup, PrimeGroup};
-use ark_ff::{Field, UniformRand};
+use ark_ec::{CurveGroup, PrimeGroup};
+use ark_ff::UniformRand;
 use ark_serialize::CanonicalSerialize;
-use rand::Rng;
 use serde_json::{Value, json};
 use std::io::Write;
 use std::path::PathBuf;
@@ -15,18 +14,9 @@ use veilpass_protocol::field::Fr;
 use veilpass_protocol::predicates::{AgePredicate, Predicates};
 use veilpass_protocol::scope::LinkKind;
 use veilpass_protocol::statement::{INPUTS, Statement};
+use veilpass_prover::groth16::rerandomise;
 use veilpass_tests::World;
-use veilpass_verifier::{PreparedKey, Proof, VerifyingKey};
-
-/// Another proof of the same statement: (A/ρ, ρB + ρtδ, C + tA) (ePrint 2020/811, Theorem 3).
-fn rerandomised(key: &VerifyingKey, proof: &Proof, rng: &mut impl Rng) -> (G1Affine, G2Affine, G1Affine) {
-    let (rho, t) = (Fr::rand(rng), Fr::rand(rng));
-    let inverse = rho.inverse().unwrap_or_default();
-    let a = (*proof.a() * inverse).into_affine();
-    let b = (*proof.b() * rho + key.points().delta_g2 * (rho * t)).into_affine();
-    let c = (proof.c().into_group() + *proof.a() * t).into_affine();
-    (a, b, c)
-}
+use veilpass_verifier::{PreparedKey, Proof};
 
 fn main() -> std::io::Result<()> {
     let folder = PathBuf::from(std::env::args().nth(1).unwrap_or_else(|| "target/interop".into()));
@@ -46,12 +36,24 @@ fn main() -> std::io::Result<()> {
         count[usize::from(accepted)] += 1;
         let parse = |text: String| serde_json::from_str::<Value>(&text).unwrap_or_else(|e| panic!("{e}"));
         let (public, proof) = (parse(snarkjs::public(&statement)), parse(snarkjs::proof(&proof)));
-        writeln!(out, "{}", json!({"name": name, "key": "dev.json", "public": public, "proof": proof, "accepted": accepted}))
+        writeln!(
+            out,
+            "{}",
+            json!({"name": name, "key": "dev.json", "public": public, "proof": proof, "accepted": accepted})
+        )
     };
     let asked = [
-        (LinkKind::None, Predicates { age: Some(AgePredicate { at_least: Some(18), below: None }), ..Predicates::valid() }, 0),
+        (
+            LinkKind::None,
+            Predicates { age: Some(AgePredicate { at_least: Some(18), below: None }), ..Predicates::valid() },
+            0,
+        ),
         (LinkKind::Account, Predicates::valid(), 13),
-        (LinkKind::Tokens, Predicates { sex: Some(Sex::Male), generation_at_most: Some(0), ..Predicates::valid() }, 1),
+        (
+            LinkKind::Tokens,
+            Predicates { sex: Some(Sex::Male), generation_at_most: Some(0), ..Predicates::valid() },
+            1,
+        ),
         (LinkKind::Account, Predicates { nationality: Some(156), ..Predicates::valid() }, 1198),
     ];
     let mut rng = world.rng().clone();
@@ -62,18 +64,33 @@ fn main() -> std::io::Result<()> {
         let inputs = statement.to_array();
         case(format!("{n} as made"), inputs, *proof.a(), *proof.b(), *proof.c())?;
         for i in 0..40 {
-            let (a, b, c) = rerandomised(&key, &proof, &mut rng);
-            case(format!("{n} re-randomised {i}"), inputs, a, b, c)?;
+            let again = rerandomise(&key, &proof, &mut rng).and_then(|bytes| Proof::from_bytes(&bytes));
+            let again = again.unwrap_or_else(|e| panic!("{e}"));
+            case(format!("{n} re-randomised {i}"), inputs, *again.a(), *again.b(), *again.c())?;
         }
         for i in 0..INPUTS {
-            for (what, change) in [("+1", Fr::from(1u64)), ("-1", -Fr::from(1u64)), ("random", Fr::rand(&mut rng))] {
+            for (what, change) in
+                [("+1", Fr::from(1u64)), ("-1", -Fr::from(1u64)), ("random", Fr::rand(&mut rng))]
+            {
                 let mut other = inputs;
                 other[i] += change;
-                case(format!("{n} {} {what}", Statement::NAMES[i]), other, *proof.a(), *proof.b(), *proof.c())?;
+                case(
+                    format!("{n} {} {what}", Statement::NAMES[i]),
+                    other,
+                    *proof.a(),
+                    *proof.b(),
+                    *proof.c(),
+                )?;
             }
             let mut other = inputs;
             other.swap(i, (i + 1) % INPUTS);
-            case(format!("{n} {} swapped with the next", Statement::NAMES[i]), other, *proof.a(), *proof.b(), *proof.c())?;
+            case(
+                format!("{n} {} swapped with the next", Statement::NAMES[i]),
+                other,
+                *proof.a(),
+                *proof.b(),
+                *proof.c(),
+            )?;
         }
         let (g1, g2) = (G1Projective::generator(), G2Projective::generator());
         let (a, b, c) = (*proof.a(), *proof.b(), *proof.c());
@@ -86,7 +103,8 @@ fn main() -> std::io::Result<()> {
         case(format!("{n} C negated"), inputs, a, b, -c)?;
         case(format!("{n} A and C exchanged"), inputs, c, b, a)?;
         for _ in 0..10 {
-            let (x, y, z) = (G1Projective::rand(&mut rng), G2Projective::rand(&mut rng), G1Projective::rand(&mut rng));
+            let (x, y, z) =
+                (G1Projective::rand(&mut rng), G2Projective::rand(&mut rng), G1Projective::rand(&mut rng));
             case(format!("{n} random points"), inputs, x.into_affine(), y.into_affine(), z.into_affine())?;
         }
     }

@@ -1,0 +1,11 @@
+//! Statement `attest-v1`: circuit, private inputs, plain check.
+
+mod circuit;
+mod native_check;
+mod witness;
+
+pub(crate) use circuit::synthesize;
+pub use circuit::{Attest, assign, circuit_check};
+pub use native_check::native_check;
+pub use veilpass_protocol::statement::Statement;
+pub use witness::{PRIVATE_INPUTS, Witness};

@@ -1,0 +1,196 @@
+//! The matrices of the circuit, extracted once, with their counts, digest and ledger (contract §9).
+
+use crate::attest::synthesize;
+use crate::clause::{Clause, Gadget, Tag};
+use crate::system::{Builder, Lc, Row};
+use ark_ff::AdditiveGroup;
+use ark_relations::gr1cs::Matrix;
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+use std::sync::LazyLock;
+use veilpass_protocol::field::{Fr, to_bytes};
+
+/// Constraint matrices over wires `0..wires`: 0 is the constant one, then the public inputs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Matrices {
+    /// A, B, C: for each row its entries `(coefficient, wire)`, ascending by wire and none zero. This
+    /// is the form that ark-groth16 takes.
+    pub abc: [Matrix<Fr>; 3],
+    /// Number of wires that are public, the constant one included.
+    pub inputs: usize,
+    /// Number of wires.
+    pub wires: usize,
+}
+
+impl Matrices {
+    /// Number of rows.
+    pub fn rows(&self) -> usize {
+        self.abc[0].len()
+    }
+
+    /// The three values of a row under an assignment (shorter assignments count as zero beyond).
+    pub fn evaluate(&self, row: usize, assignment: &[Fr]) -> [Fr; 3] {
+        let sum = |m: &Matrix<Fr>| {
+            let entries = m.get(row).map(Vec::as_slice).unwrap_or_default();
+            entries.iter().map(|(c, wire)| assignment.get(*wire).copied().unwrap_or_default() * c).sum()
+        };
+        [sum(&self.abc[0]), sum(&self.abc[1]), sum(&self.abc[2])]
+    }
+
+    /// Whether the row holds under an assignment.
+    pub fn holds(&self, row: usize, assignment: &[Fr]) -> bool {
+        let [a, b, c] = self.evaluate(row, assignment);
+        a * b == c
+    }
+}
+
+/// Matrices whose rows know their clause.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shape {
+    matrices: Matrices,
+    tags: Vec<Tag>,
+}
+
+/// The shape of `attest-v1`, extracted once. It does not depend on any statement or witness.
+pub fn shape() -> &'static Shape {
+    static SHAPE: LazyLock<Shape> = LazyLock::new(|| Shape::of(None));
+    &SHAPE
+}
+
+impl Shape {
+    /// The shape as it comes out for one statement and witness: always that of [`shape`].
+    pub fn of(inputs: Option<(&crate::attest::Statement, &crate::attest::Witness)>) -> Shape {
+        let mut b = Builder::with_rows();
+        synthesize(&mut b, inputs);
+        let (wires, rows) = b.finish();
+        Shape::new(rows, 1 + veilpass_protocol::statement::INPUTS, wires.len())
+    }
+
+    /// From the rows of a builder. `inputs` counts the constant one.
+    pub fn new(rows: Vec<Row>, inputs: usize, wires: usize) -> Shape {
+        let entries = |lc: &Lc| lc.terms().iter().map(|(wire, c)| (*c, *wire as usize)).collect();
+        let mut abc = [(); 3].map(|()| Vec::with_capacity(rows.len()));
+        let mut tags = Vec::with_capacity(rows.len());
+        for row in rows {
+            for (matrix, lc) in abc.iter_mut().zip([&row.a, &row.b, &row.c]) {
+                matrix.push(entries(lc));
+            }
+            tags.push(row.tag);
+        }
+        Shape { matrices: Matrices { abc, inputs, wires }, tags }
+    }
+
+    /// The matrices.
+    pub fn matrices(&self) -> &Matrices {
+        &self.matrices
+    }
+
+    /// Clause and ledger line of each row.
+    pub fn tags(&self) -> &[Tag] {
+        &self.tags
+    }
+
+    /// Number of rows.
+    pub fn rows(&self) -> usize {
+        self.tags.len()
+    }
+
+    /// The rows that an assignment breaks.
+    pub fn failing_rows(&self, assignment: &[Fr]) -> impl Iterator<Item = usize> {
+        (0..self.rows()).filter(move |row| !self.matrices.holds(*row, assignment))
+    }
+
+    /// The lowest clause that an assignment breaks.
+    pub fn failing_clause(&self, assignment: &[Fr]) -> Option<Clause> {
+        self.failing_rows(assignment).filter_map(|row| self.tags.get(row)).map(|tag| tag.clause).min()
+    }
+
+    /// SHA-256 over A, then B, then C, row by row: u32 number of entries, then (u32 wire, 32-byte
+    /// coefficient) ascending by wire, all big-endian (contract §9).
+    pub fn digest(&self) -> [u8; 32] {
+        let mut hash = Sha256::new();
+        for row in self.matrices.abc.iter().flatten() {
+            hash.update((row.len() as u32).to_be_bytes());
+            for (coefficient, wire) in row {
+                hash.update((*wire as u32).to_be_bytes());
+                hash.update(to_bytes(coefficient));
+            }
+        }
+        hash.finalize().into()
+    }
+
+    /// Counts and ledger.
+    pub fn stats(&self) -> Stats {
+        let Matrices { abc, inputs, wires } = &self.matrices;
+        let [a, b, c] = [&abc[0], &abc[1], &abc[2]].map(|m| m.iter().map(Vec::len).sum());
+        let mut in_b = vec![false; *wires];
+        abc[1].iter().flatten().for_each(|(_, wire)| in_b[*wire] = true);
+        let ledger = Gadget::ALL.iter().map(|gadget| {
+            let clauses = self.tags.iter().filter(|tag| tag.gadget == *gadget).map(|tag| tag.clause);
+            let mut line =
+                LedgerLine { name: *gadget, rows: clauses.clone().count(), clauses: clauses.collect() };
+            line.clauses.sort_unstable();
+            line.clauses.dedup();
+            line
+        });
+        Stats {
+            rows: self.rows(),
+            inputs: *inputs,
+            wires: *wires,
+            wires_in_b: in_b.iter().filter(|x| **x).count(),
+            nonzeros: Nonzeros { a, b, c },
+            domain: (self.rows() + inputs).next_power_of_two(),
+            shape: self.digest().iter().map(|byte| format!("{byte:02x}")).collect(),
+            gadgets: ledger.filter(|line| line.rows > 0).collect(),
+        }
+    }
+
+    /// Wires that occur in no constraint matrix. For `attest-v1` that is `challenge` and nothing else
+    /// (S14): its column is only the input row that the QAP adds.
+    pub fn wires_in_no_row(&self) -> Vec<usize> {
+        let mut used = vec![false; self.matrices.wires];
+        self.matrices.abc.iter().flatten().flatten().for_each(|(c, wire)| used[*wire] |= *c != Fr::ZERO);
+        (0..used.len()).filter(|wire| !used[*wire]).collect()
+    }
+}
+
+/// Figures of `params stats`, names as in contract §9.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Stats {
+    /// Constraints.
+    pub rows: usize,
+    /// Public inputs, the constant one included.
+    pub inputs: usize,
+    /// All wires, the constant one and the public inputs included.
+    pub wires: usize,
+    /// Wires that occur in B: points in G2 of a proving key.
+    pub wires_in_b: usize,
+    /// Entries of the matrices.
+    pub nonzeros: Nonzeros,
+    /// Rows and input rows, rounded up to a power of two.
+    pub domain: usize,
+    /// [`Shape::digest`] in hex.
+    pub shape: String,
+    /// The cost ledger; its rows add up to `rows`.
+    pub gadgets: Vec<LedgerLine>,
+}
+
+/// Entries per matrix.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[allow(missing_docs)]
+pub struct Nonzeros {
+    pub a: usize,
+    pub b: usize,
+    pub c: usize,
+}
+
+/// What a gadget costs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LedgerLine {
+    /// The gadget.
+    pub name: Gadget,
+    /// The clauses that its rows enforce.
+    pub clauses: Vec<Clause>,
+    /// Its rows.
+    pub rows: usize,
+}

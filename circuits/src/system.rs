@@ -1,0 +1,197 @@
+//! Linear combinations, wires and rows.
+//!
+//! A combination carries its value next to its terms, so that one description of the circuit serves
+//! three purposes: the matrices, the assignment, and (through [`crate::Attest`]) arkworks' own
+//! constraint system. The terms are always merged, ascending by wire and without zeros: arkworks 0.6
+//! keeps whatever it is given (`LinearCombination += term` does not even merge below six terms), and
+//! the counts and the digest of contract §9 want one form.
+
+use crate::clause::{Clause, Gadget, Tag};
+use ark_ff::{AdditiveGroup, Field};
+use std::ops::{Add, Mul, Sub};
+use veilpass_protocol::field::Fr;
+use zeroize::Zeroizing;
+
+/// Index of a wire: 0 is the constant one, then the public inputs, then the private wires.
+pub type Wire = u32;
+
+/// A linear combination of wires and its value under the assignment at hand.
+#[derive(Clone, Default)]
+pub struct Lc {
+    value: Fr,
+    terms: Vec<(Wire, Fr)>,
+}
+
+impl Lc {
+    /// Its value.
+    pub fn value(&self) -> Fr {
+        self.value
+    }
+
+    /// Its terms, ascending by wire, coefficients not zero. Empty if the builder keeps no rows.
+    pub fn terms(&self) -> &[(Wire, Fr)] {
+        &self.terms
+    }
+
+    /// `Σ coefficient · combination`.
+    pub fn combine<'a>(parts: impl IntoIterator<Item = (Fr, &'a Lc)>) -> Lc {
+        let mut value = Fr::ZERO;
+        let mut terms = Vec::new();
+        for (c, lc) in parts {
+            value += c * lc.value;
+            terms.extend(lc.terms.iter().map(|(wire, x)| (*wire, c * *x)));
+        }
+        terms.sort_unstable_by_key(|(wire, _)| *wire);
+        terms.dedup_by(|next, kept| {
+            let same = next.0 == kept.0;
+            if same {
+                kept.1 += next.1;
+            }
+            same
+        });
+        terms.retain(|(_, c)| *c != Fr::ZERO);
+        Lc { value, terms }
+    }
+}
+
+impl Add for &Lc {
+    type Output = Lc;
+
+    fn add(self, other: &Lc) -> Lc {
+        Lc::combine([(Fr::ONE, self), (Fr::ONE, other)])
+    }
+}
+
+impl Sub for &Lc {
+    type Output = Lc;
+
+    fn sub(self, other: &Lc) -> Lc {
+        Lc::combine([(Fr::ONE, self), (-Fr::ONE, other)])
+    }
+}
+
+impl Mul<Fr> for &Lc {
+    type Output = Lc;
+
+    fn mul(self, c: Fr) -> Lc {
+        Lc::combine([(c, self)])
+    }
+}
+
+/// One constraint `a · b = c` and what it belongs to.
+pub struct Row {
+    /// Left factor.
+    pub a: Lc,
+    /// Right factor: its wires cost a point in G2 each, so gadgets keep it small.
+    pub b: Lc,
+    /// Product.
+    pub c: Lc,
+    /// Clause and ledger line.
+    pub tag: Tag,
+}
+
+/// Collects wires and rows while the gadgets run.
+pub struct Builder {
+    wires: Zeroizing<Vec<Fr>>,
+    rows: Option<Vec<Row>>,
+    tag: Tag,
+}
+
+/// Room for every wire of `attest-v1`, so that the vector with the secrets is not moved as it grows.
+const EXPECTED_WIRES: usize = 1 << 13;
+
+impl Builder {
+    /// A builder that keeps rows and wires: for the matrices.
+    pub fn with_rows() -> Builder {
+        Builder::new(Some(Vec::new()))
+    }
+
+    /// A builder that keeps wires only and no terms: for the assignment, many times faster.
+    pub fn wires_only() -> Builder {
+        Builder::new(None)
+    }
+
+    fn new(rows: Option<Vec<Row>>) -> Builder {
+        let mut wires = Zeroizing::new(Vec::with_capacity(EXPECTED_WIRES));
+        wires.push(Fr::ONE);
+        Builder { wires, rows, tag: Tag { clause: Clause::S1, gadget: Gadget::Path } }
+    }
+
+    /// The rows that follow belong to this clause and ledger line.
+    pub fn enforce(&mut self, clause: Clause, gadget: Gadget) {
+        self.tag = Tag { clause, gadget };
+    }
+
+    /// A constant: a multiple of wire 0.
+    pub fn constant(&self, value: Fr) -> Lc {
+        self.term(0, value, value)
+    }
+
+    /// A new wire.
+    pub fn wire(&mut self, value: Fr) -> Lc {
+        let index = self.wires.len() as Wire;
+        self.wires.push(value);
+        self.term(index, Fr::ONE, value)
+    }
+
+    fn term(&self, wire: Wire, coefficient: Fr, value: Fr) -> Lc {
+        let wanted = self.rows.is_some() && coefficient != Fr::ZERO;
+        Lc { value, terms: wanted.then_some((wire, coefficient)).into_iter().collect() }
+    }
+
+    /// Adds the row `a · b = c`.
+    pub fn row(&mut self, a: &Lc, b: &Lc, c: &Lc) {
+        if let Some(rows) = &mut self.rows {
+            rows.push(Row { a: a.clone(), b: b.clone(), c: c.clone(), tag: self.tag });
+        }
+    }
+
+    /// The product as a new wire: one row.
+    pub fn product(&mut self, a: &Lc, b: &Lc) -> Lc {
+        let c = self.wire(a.value * b.value);
+        self.row(a, b, &c);
+        c
+    }
+
+    /// `x ∈ {0, 1}`: one row `x · (x − 1) = 0`.
+    pub fn boolean(&mut self, x: &Lc) {
+        let minus_one = x - &self.constant(Fr::ONE);
+        self.row(x, &minus_one, &Lc::default());
+    }
+
+    /// The assignment, wire 0 = 1 first, and the rows (none from [`Builder::wires_only`]).
+    pub fn finish(self) -> (Zeroizing<Vec<Fr>>, Vec<Row>) {
+        (self.wires, self.rows.unwrap_or_default())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn terms_are_merged_sorted_and_without_zeros() {
+        let mut b = Builder::with_rows();
+        let (x, y) = (b.wire(Fr::from(5u64)), b.wire(Fr::from(7u64)));
+        let sum = &(&y + &x) + &(&b.constant(Fr::from(2u64)) + &x);
+        assert_eq!(sum.terms(), [(0, Fr::from(2u64)), (1, Fr::from(2u64)), (2, Fr::ONE)]);
+        assert_eq!(sum.value(), Fr::from(19u64));
+        assert_eq!((&sum - &(&x * Fr::from(2u64))).terms(), [(0, Fr::from(2u64)), (2, Fr::ONE)]);
+        assert!((&x - &x).terms().is_empty());
+        assert!((&x * Fr::ZERO).terms().is_empty());
+        assert!(b.constant(Fr::ZERO).terms().is_empty());
+    }
+
+    #[test]
+    fn wires_only_gives_the_same_values() {
+        let run = |mut b: Builder| {
+            let x = b.wire(Fr::from(3u64));
+            let y = b.product(&x, &(&x + &b.constant(Fr::ONE)));
+            b.boolean(&y);
+            b.finish()
+        };
+        let (with_rows, wires_only) = (run(Builder::with_rows()), run(Builder::wires_only()));
+        assert_eq!(with_rows.0, wires_only.0);
+        assert_eq!((with_rows.1.len(), wires_only.1.len()), (2, 0));
+    }
+}

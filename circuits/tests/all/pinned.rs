@@ -1,0 +1,104 @@
+//! The shape: pinned, equal for all witnesses, and what arkworks sees.
+
+use crate::cases;
+use ark_bn254::Fr;
+use ark_relations::gr1cs::{
+    ConstraintSynthesizer, ConstraintSystem, ConstraintSystemRef, OptimizationGoal, R1CS_PREDICATE_LABEL,
+    SynthesisMode,
+};
+use rand::{SeedableRng, rngs::StdRng};
+use veilpass_circuits::{Attest, Gadget, Shape, Stats, assign, shape};
+
+const PINNED: &str = include_str!("../../attest-v1.shape");
+
+fn text(stats: &Stats) -> String {
+    let Stats { rows, inputs, wires, wires_in_b, nonzeros, domain, shape, gadgets } = stats;
+    let mut out = format!("rows {rows}\ninputs {inputs}\nwires {wires}\nwires_in_b {wires_in_b}\n");
+    out +=
+        &format!("nonzeros {} {} {}\ndomain {domain}\nshape {shape}\n", nonzeros.a, nonzeros.b, nonzeros.c);
+    for line in gadgets {
+        let clauses: Vec<&str> = line.clauses.iter().map(|c| c.as_str()).collect();
+        out += &format!("gadget {} {} {}\n", line.name, line.rows, clauses.join(" "));
+    }
+    out
+}
+
+/// Another shape is another circuit: new keys, new vectors, a new circuit id. `attest-v1.shape` is
+/// changed by hand, with what `VEILPASS_PIN=1` prints.
+#[test]
+fn the_shape_is_the_pinned_one() {
+    let now = text(&shape().stats());
+    if std::env::var("VEILPASS_PIN").is_ok_and(|v| v == "1") {
+        println!("{now}");
+    }
+    assert_eq!(now, PINNED);
+}
+
+#[test]
+fn figures_add_up() {
+    let stats = shape().stats();
+    assert!(stats.rows <= 6_100, "the budget of the design");
+    assert_eq!(stats.inputs, 15);
+    assert_eq!(stats.domain, 8_192);
+    assert_eq!(stats.gadgets.iter().map(|line| line.rows).sum::<usize>(), stats.rows);
+    assert_eq!(stats.gadgets.len(), Gadget::ALL.len());
+    assert_eq!(stats.rows, shape().matrices().rows());
+}
+
+/// S14: no entry of A, B or C in the column of `challenge`, and of no other wire is that true.
+#[test]
+fn the_column_of_the_challenge_is_empty() {
+    let challenge = 14;
+    assert_eq!(shape().wires_in_no_row(), [challenge]);
+    let entries = shape().matrices().abc.iter().flatten().flatten();
+    assert_eq!(entries.filter(|(_, wire)| *wire == challenge).count(), 0);
+}
+
+#[test]
+fn the_shape_does_not_follow_the_witness() {
+    let mut rng = StdRng::seed_from_u64(3);
+    let mut inputs: Vec<_> = cases::five(&mut rng).map(|c| (c.statement, c.witness)).to_vec();
+    for clause in veilpass_circuits::Clause::ALL {
+        let case = cases::tamper(*clause, &mut rng).0;
+        inputs.push((case.statement, case.witness));
+    }
+    for (statement, witness) in &inputs {
+        let other = Shape::of(Some((statement, witness)));
+        assert_eq!(other.digest(), shape().digest());
+        assert_eq!(&other, shape());
+    }
+}
+
+fn synthesized(circuit: Attest, mode: SynthesisMode) -> ConstraintSystemRef<Fr> {
+    // As ark-groth16 0.6 does in its generator and prover.
+    let cs = ConstraintSystem::new_ref();
+    cs.set_optimization_goal(OptimizationGoal::Constraints);
+    cs.set_mode(mode);
+    circuit.generate_constraints(cs.clone()).unwrap();
+    cs.finalize();
+    cs
+}
+
+#[test]
+fn arkworks_sees_the_same_matrices() {
+    let cs = synthesized(Attest::blank(), SynthesisMode::Setup);
+    let matrices = shape().matrices();
+    assert_eq!(cs.num_predicates(), 1);
+    assert_eq!(cs.num_constraints(), shape().rows());
+    assert_eq!(cs.num_instance_variables(), matrices.inputs);
+    assert_eq!(cs.num_instance_variables() + cs.num_witness_variables(), matrices.wires);
+    assert_eq!(cs.to_matrices().unwrap()[R1CS_PREDICATE_LABEL], matrices.abc);
+}
+
+#[test]
+fn arkworks_sees_the_same_assignment() {
+    let mut rng = StdRng::seed_from_u64(4);
+    for (i, case) in cases::five(&mut rng).into_iter().enumerate() {
+        let mode = SynthesisMode::Prove { construct_matrices: true, generate_lc_assignments: true };
+        let assignment = assign(&case.statement, &case.witness);
+        let cs = synthesized(Attest::new(case.statement, case.witness), mode);
+        assert!(cs.is_satisfied().unwrap(), "case {i}");
+        let theirs = [cs.instance_assignment().unwrap(), cs.witness_assignment().unwrap()].concat();
+        assert_eq!(theirs, **assignment, "case {i}");
+    }
+}

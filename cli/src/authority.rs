@@ -1,0 +1,260 @@
+//! `veilpass authority`: the registry's arithmetic on a folder.
+
+use crate::common::{Clock, runtime, verifying_key};
+use crate::outcome::{Failure, Reply, pretty};
+use crate::progress;
+use clap::Subcommand;
+use rand::rngs::OsRng;
+use serde_json::json;
+use std::path::PathBuf;
+use veilpass_protocol::epoch::{EpochStatement, RemovalReason};
+use veilpass_protocol::network_number::NetworkNumber;
+use veilpass_protocol::scope::Host;
+use veilpass_server::authority::{Authority as Registry, ImportReport, PlaceOrder, platform_key};
+use veilpass_server::{Blame, RegistryError};
+
+/// What an authority does.
+#[derive(Debug, Subcommand)]
+pub enum Authority {
+    /// Make a new authority: its keys and an empty registry
+    Init {
+        /// Folder, which must be absent or empty
+        #[arg(long)]
+        dir: PathBuf,
+        /// Name of the authority, such as id.example/veilpass
+        #[arg(long)]
+        origin: String,
+        /// Verifying key file that its epochs will name [default: the DEV key]
+        #[arg(long)]
+        key: Vec<PathBuf>,
+    },
+    /// Add a registrar; the token is shown once
+    Registrar {
+        #[arg(long)]
+        dir: PathBuf,
+        /// The registrar's name
+        #[arg(long)]
+        name: String,
+        #[command(flatten)]
+        clock: Clock,
+    },
+    /// Import people from a CSV or JSONL file (contract §4); can be stopped and run again
+    Import {
+        #[arg(long)]
+        dir: PathBuf,
+        /// The file
+        file: PathBuf,
+        /// Write the credentials, one a line in the order of the rows
+        #[arg(long, value_name = "OUT.jsonl")]
+        credentials: Option<PathBuf>,
+        #[command(flatten)]
+        clock: Clock,
+    },
+    /// Seal the changes since the last epoch into a new one
+    Seal {
+        #[arg(long)]
+        dir: PathBuf,
+        /// Places in the order of acceptance instead of a random one; for tests only
+        #[arg(long)]
+        in_order: bool,
+        #[command(flatten)]
+        clock: Clock,
+    },
+    /// Remove a person at the next seal
+    Remove {
+        #[arg(long)]
+        dir: PathBuf,
+        #[arg(long)]
+        network_number: NetworkNumber,
+        /// withdrawn, replaced, expired, deceased, document_invalid, fraud, court_order or error
+        #[arg(long)]
+        reason: RemovalReason,
+        #[command(flatten)]
+        clock: Clock,
+    },
+    /// Show an epoch
+    Epoch {
+        #[arg(long)]
+        dir: PathBuf,
+        /// Its number [default: the newest]
+        #[arg(long)]
+        epoch: Option<u64>,
+    },
+    /// Sign a platform's entry in the directory
+    Platform {
+        #[arg(long)]
+        dir: PathBuf,
+        /// The platform's host
+        #[arg(long)]
+        host: Host,
+        /// Its Ed25519 public key, as `platform keygen` prints it
+        #[arg(long)]
+        key: String,
+        /// The name that people know it by
+        #[arg(long)]
+        name: String,
+        /// What it asks for and why; may be repeated
+        #[arg(long, num_args = 1..)]
+        purposes: Vec<String>,
+    },
+    /// Write everything that wallets and platforms read into a folder
+    Publish {
+        #[arg(long)]
+        dir: PathBuf,
+        /// The published folder
+        #[arg(long)]
+        out: PathBuf,
+    },
+}
+
+/// A registry's error as the command's.
+pub fn failure(error: RegistryError) -> Failure {
+    match (error.blame(), error.code()) {
+        (Blame::Refused, Some(code)) => Failure::refused(code, &error),
+        (Blame::WrongUse, _) => Failure::Usage(error.to_string()),
+        _ => Failure::Fault(error.to_string()),
+    }
+}
+
+/// Runs one of them.
+pub fn run(command: Authority) -> Result<Reply, Failure> {
+    runtime()?.block_on(command.run())
+}
+
+impl Authority {
+    async fn run(self) -> Result<Reply, Failure> {
+        let (dir, work) = match self {
+            Authority::Init { dir, origin, key } => {
+                let keys = if key.is_empty() {
+                    vec![verifying_key(None)?]
+                } else {
+                    key.iter().map(|k| verifying_key(Some(k))).collect::<Result<_, _>>()?
+                };
+                let registry = Registry::init(&dir, &origin, &keys, &mut OsRng).await.map_err(failure)?;
+                let (origin, vkey) = (registry.key().origin().to_owned(), registry.key().to_string());
+                let text = format!("authority {origin} in {}\n{vkey}", dir.display());
+                let reply = Reply::new(
+                    &json!({"origin": origin, "vkey": vkey, "circuits": registry.circuits()}),
+                    text,
+                );
+                registry.close().await;
+                return reply;
+            }
+            Authority::Registrar { dir, name, clock } => (dir, Work::Registrar(name, clock)),
+            Authority::Import { dir, file, credentials, clock } => {
+                (dir, Work::Import(file, credentials, clock))
+            }
+            Authority::Seal { dir, in_order, clock } => (dir, Work::Seal(in_order, clock)),
+            Authority::Remove { dir, network_number, reason, clock } => {
+                (dir, Work::Remove(network_number, reason, clock))
+            }
+            Authority::Epoch { dir, epoch } => (dir, Work::Epoch(epoch)),
+            Authority::Platform { dir, host, key, name, purposes } => {
+                (dir, Work::Platform(host, key, name, purposes))
+            }
+            Authority::Publish { dir, out } => (dir, Work::Publish(out)),
+        };
+        let registry = Registry::open(&dir).await.map_err(failure)?;
+        let reply = work.run(&registry).await;
+        registry.close().await;
+        reply
+    }
+}
+
+/// What is done on an open registry.
+enum Work {
+    Registrar(String, Clock),
+    Import(PathBuf, Option<PathBuf>, Clock),
+    Seal(bool, Clock),
+    Remove(NetworkNumber, RemovalReason, Clock),
+    Epoch(Option<u64>),
+    Platform(Host, String, String, Vec<String>),
+    Publish(PathBuf),
+}
+
+impl Work {
+    async fn run(self, registry: &Registry) -> Result<Reply, Failure> {
+        match self {
+            Work::Registrar(name, clock) => {
+                let token = registry.add_registrar(&name, clock.now()?, &mut OsRng).await.map_err(failure)?;
+                let text = format!("registrar {name}; the token is shown this once:\n{token}");
+                Reply::new(&json!({"registrar": name, "token": token}), text)
+            }
+            Work::Import(file, credentials, clock) => {
+                let bar = progress::bar(0, "importing");
+                let report = registry
+                    .import(&file, credentials.as_deref(), clock.now()?, &mut OsRng, &mut |p| {
+                        bar.set_length(p.total_bytes);
+                        bar.set_position(p.bytes);
+                    })
+                    .await;
+                bar.finish_and_clear();
+                import_reply(&report.map_err(failure)?)
+            }
+            Work::Seal(in_order, clock) => {
+                let order = if in_order { PlaceOrder::AsAccepted } else { PlaceOrder::Random };
+                let spinner = progress::spinner("sealing");
+                let epoch = registry.seal(clock.now()?, order, &mut OsRng).await;
+                spinner.finish_and_clear();
+                let epoch = epoch.map_err(failure)?;
+                Ok(Reply::raw(epoch.to_json(), epoch_text(&epoch.statement)))
+            }
+            Work::Remove(number, reason, clock) => {
+                registry.remove(&number, reason, clock.now()?).await.map_err(failure)?;
+                let text = format!("{number} leaves the tree at the next seal ({reason})");
+                Reply::new(&json!({"network_number": number, "reason": reason, "state": "pending"}), text)
+            }
+            Work::Epoch(number) => {
+                let epoch = registry.epoch(number).await.map_err(failure)?;
+                Ok(Reply::raw(epoch.to_json(), epoch_text(&epoch.statement)))
+            }
+            Work::Platform(host, key, name, purposes) => {
+                let key = platform_key(&key).map_err(failure)?;
+                let entry = registry.put_platform(host, &key, &name, &purposes).await.map_err(failure)?;
+                let json = entry.to_json();
+                let text = pretty(&json);
+                Ok(Reply::raw(json, text))
+            }
+            Work::Publish(out) => {
+                let spinner = progress::spinner("publishing");
+                let published = registry.publish(&out).await;
+                spinner.finish_and_clear();
+                let published = published.map_err(failure)?;
+                let text = format!(
+                    "epoch {} in {}: {} files, {} bytes",
+                    published.epoch,
+                    out.display(),
+                    published.files,
+                    published.bytes
+                );
+                Reply::new(&published, text)
+            }
+        }
+    }
+}
+
+fn import_reply(report: &ImportReport) -> Result<Reply, Failure> {
+    let mut text = format!(
+        "{} rows read: {} added, {} already there, {} rejected",
+        report.read,
+        report.added,
+        report.already,
+        report.rejected.len()
+    );
+    for r in &report.rejected {
+        text += &format!("\n  line {}: {} ({})", r.line, r.detail, r.code);
+    }
+    Ok(Reply::new(report, text)?.refusing(!report.rejected.is_empty()))
+}
+
+fn epoch_text(statement: &EpochStatement) -> String {
+    format!(
+        "epoch {} sealed at {}: {} live, {} added, {} removed\nroot {}",
+        statement.epoch,
+        statement.sealed_at,
+        statement.live,
+        statement.added,
+        statement.removed.total(),
+        veilpass_protocol::field::to_hex(&statement.root)
+    )
+}

@@ -1,0 +1,97 @@
+//! Arguments and files that several commands share.
+
+use crate::outcome::Failure;
+use clap::Args;
+use std::io::{IsTerminal, Read};
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+use veilpass_params::ProvingKey;
+use veilpass_protocol::day::Timestamp;
+use veilpass_protocol::note::AuthorityKey;
+
+/// Largest file that is read whole: proving keys are below 2 MB.
+const MAX_FILE: u64 = 64 << 20;
+
+/// The clock of a one-shot command.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct Clock {
+    /// Take this time instead of the system clock's (2026-11-22T08:00:00Z)
+    #[arg(long, value_name = "TIME")]
+    now: Option<Timestamp>,
+}
+
+impl Clock {
+    /// The time.
+    pub fn now(self) -> Result<Timestamp, Failure> {
+        if let Some(now) = self.now {
+            return Ok(now);
+        }
+        let since = SystemTime::now().duration_since(UNIX_EPOCH);
+        let since = since.map_err(|_| Failure::Fault("the system clock stands before 1970".into()))?;
+        Ok(Timestamp::new(since.as_secs()))
+    }
+}
+
+/// Reads a file, `-` being standard input.
+pub fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+    let fault = |e| Failure::fault(&path.display().to_string(), e);
+    let mut bytes = Vec::new();
+    let size = if path == Path::new("-") {
+        std::io::stdin().lock().take(MAX_FILE + 1).read_to_end(&mut bytes).map_err(fault)?
+    } else {
+        let file = std::fs::File::open(path).map_err(fault)?;
+        file.take(MAX_FILE + 1).read_to_end(&mut bytes).map_err(fault)?
+    };
+    if size as u64 > MAX_FILE {
+        return Err(Failure::Fault(format!("{} is longer than {MAX_FILE} bytes", path.display())));
+    }
+    Ok(bytes)
+}
+
+/// Reads a text file.
+pub fn read_text(path: &Path) -> Result<String, Failure> {
+    String::from_utf8(read(path)?).map_err(|_| Failure::Fault(format!("{} is not UTF-8", path.display())))
+}
+
+/// The authority's key: a vkey line, or a file that holds one.
+pub fn authority_key(text: &str) -> Result<AuthorityKey, Failure> {
+    let bad = |e| Failure::Usage(format!("--authority: {e}"));
+    if let Ok(key) = text.parse() {
+        return Ok(key);
+    }
+    let path = Path::new(text);
+    if !path.is_file() {
+        return Err(Failure::Usage("--authority is neither a vkey line nor a file that holds one".into()));
+    }
+    let line = read_text(path)?;
+    line.strip_suffix('\n').unwrap_or(&line).parse().map_err(bad)
+}
+
+/// The verifying key file: the embedded DEV key where none is named.
+pub fn verifying_key(path: Option<&PathBuf>) -> Result<Vec<u8>, Failure> {
+    match path {
+        Some(path) => read(path),
+        None => Ok(veilpass_params::dev::verifying_key_bytes().to_vec()),
+    }
+}
+
+/// Whether a question can be asked.
+pub fn terminal() -> bool {
+    std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
+}
+
+/// The runtime for commands that use the store.
+pub fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|e| Failure::fault("the runtime", e))
+}
+
+/// A proving key: the embedded DEV key where none is named.
+pub fn proving_key(path: Option<&PathBuf>) -> Result<ProvingKey, Failure> {
+    let read_key = path.map(|p| read(p)).transpose()?;
+    let key =
+        ProvingKey::from_bytes(read_key.as_deref().unwrap_or(veilpass_params::dev::proving_key_bytes()));
+    key.map_err(|e| Failure::refused(e.code(), &e))
+}

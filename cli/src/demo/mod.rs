@@ -1,0 +1,137 @@
+//! `veilpass demo`: the main job from end to end, with everything that should be refused as well.
+//!
+//! Nothing here is pretended: the registry, wallets and verifier are those that the other commands use,
+//! on a temporary folder. Only the clock is moved by hand, where a day has to pass.
+
+mod cast;
+mod people;
+mod story;
+
+use crate::outcome::{Failure, Reply};
+use clap::Args;
+use serde::Serialize;
+use std::path::PathBuf;
+use std::time::Instant;
+
+/// The arguments.
+#[derive(Debug, Args)]
+pub struct Demo {
+    /// How many people are enrolled, at least 1,200
+    #[arg(long, default_value_t = 2400, value_parser = clap::value_parser!(u64).range(1200..=1_000_000))]
+    people: u64,
+    /// Keep everything in this folder (absent or empty) instead of a temporary one
+    #[arg(long, value_name = "DIR")]
+    keep: Option<PathBuf>,
+}
+
+/// One line of the table.
+#[derive(Debug, Serialize)]
+pub struct Step {
+    id: &'static str,
+    /// Who decided: wallet or platform.
+    actor: &'static str,
+    outcome: &'static str,
+    code: Option<String>,
+    ms: u128,
+    bytes: usize,
+    #[serde(skip)]
+    as_expected: bool,
+    #[serde(skip)]
+    said: String,
+}
+
+/// What happened when a step was tried.
+pub struct Tried {
+    /// Who decided.
+    pub actor: &'static str,
+    /// Accepted, or the code of the refusal.
+    pub verdict: Result<(), String>,
+    /// What went over the wire.
+    pub bytes: usize,
+    /// In words.
+    pub said: String,
+}
+
+/// What should happen.
+#[derive(Clone, Copy)]
+pub enum Expect {
+    /// Accepted.
+    Accepted,
+    /// Refused by this actor with one of these codes.
+    Refused(&'static str, &'static [&'static str]),
+}
+
+/// The steps so far.
+#[derive(Default)]
+pub struct Table {
+    steps: Vec<Step>,
+    quiet: bool,
+}
+
+impl Table {
+    /// Tries something, prints its line, and notes whether it came out as it should.
+    pub fn step(
+        &mut self,
+        id: &'static str,
+        expect: Expect,
+        try_it: impl FnOnce() -> Result<Tried, Failure>,
+    ) -> Result<(), Failure> {
+        let begun = Instant::now();
+        let tried = try_it()?;
+        let ms = begun.elapsed().as_millis();
+        let code = tried.verdict.err();
+        let as_expected = match expect {
+            Expect::Accepted => code.is_none(),
+            Expect::Refused(actor, codes) => {
+                tried.actor == actor && code.as_deref().is_some_and(|c| codes.contains(&c))
+            }
+        };
+        let outcome = if code.is_none() { "accepted" } else { "refused" };
+        let step = Step {
+            id,
+            actor: tried.actor,
+            outcome,
+            code,
+            ms,
+            bytes: tried.bytes,
+            as_expected,
+            said: tried.said,
+        };
+        if !self.quiet {
+            let mark = if step.as_expected { "✓" } else { "✗ NOT AS EXPECTED" };
+            let verdict = step.code.clone().map_or("accepted".to_owned(), |c| format!("refused: {c}"));
+            println!(
+                "{mark} {:<32} {:<9} {:<30} {:>6} ms {:>6} B  {}",
+                step.id, step.actor, verdict, ms, step.bytes, step.said
+            );
+        }
+        self.steps.push(step);
+        Ok(())
+    }
+}
+
+/// Runs the story.
+pub fn run(demo: &Demo, json: bool) -> Result<Reply, Failure> {
+    let temporary = tempfile::tempdir().map_err(|e| Failure::fault("a temporary folder", e))?;
+    let folder = demo.keep.clone().unwrap_or_else(|| temporary.path().to_owned());
+    std::fs::create_dir_all(&folder).map_err(|e| Failure::fault(&folder.display().to_string(), e))?;
+    let occupied =
+        std::fs::read_dir(&folder).map_err(|e| Failure::fault(&folder.display().to_string(), e))?.next();
+    if occupied.is_some() {
+        return Err(Failure::Usage(format!("{} is not empty; nothing was changed", folder.display())));
+    }
+    let mut table = Table { quiet: json, ..Table::default() };
+    let begun = Instant::now();
+    let seen = crate::common::runtime()?.block_on(story::tell(&folder, demo.people as usize, &mut table))?;
+    let ok = table.steps.iter().all(|s| s.as_expected) && seen.joined.matches == 0;
+    let mut text = format!("\n{}\n", seen.text());
+    text += &match ok {
+        true => format!("Everything came out as it should, in {:.1} s.", begun.elapsed().as_secs_f64()),
+        false => "Something did NOT come out as it should: see the lines marked ✗.".to_owned(),
+    };
+    if let Some(kept) = &demo.keep {
+        text += &format!("\nEverything is in {}.", kept.display());
+    }
+    let document = serde_json::json!({"ok": ok, "people": demo.people, "steps": table.steps, "seen": seen});
+    Ok(Reply::new(&document, text)?.refusing(!ok))
+}

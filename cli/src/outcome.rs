@@ -1,0 +1,97 @@
+//! What a command ends with, and how it is written (contract §1).
+
+use serde::Serialize;
+use serde_json::Value;
+use std::fmt;
+use std::io::Write;
+use std::process::ExitCode;
+
+/// Why a command did not do what it was asked.
+#[derive(Debug)]
+pub enum Failure {
+    /// Refused: exit 1, with a code of contract §7.
+    Refused {
+        /// The code.
+        code: &'static str,
+        /// For people.
+        detail: String,
+    },
+    /// Wrong use: exit 2.
+    Usage(String),
+    /// Could not: disk, network, store, own fault. Exit 3.
+    Fault(String),
+}
+
+impl Failure {
+    /// A refusal with a code of contract §7.
+    pub fn refused(code: &'static str, detail: impl fmt::Display) -> Failure {
+        Failure::Refused { code, detail: detail.to_string() }
+    }
+
+    /// A fault while doing something.
+    pub fn fault(what: &str, cause: impl fmt::Display) -> Failure {
+        Failure::Fault(format!("{what}: {cause}"))
+    }
+}
+
+/// What a command answers: one JSON document, or a text for people.
+#[derive(Debug)]
+pub struct Reply {
+    json: String,
+    text: String,
+    /// Exit 0, or 1 where the document itself says what was refused.
+    refused: bool,
+}
+
+impl Reply {
+    /// From a value and the text that people get instead.
+    pub fn new(value: &impl Serialize, text: impl Into<String>) -> Result<Reply, Failure> {
+        let json = serde_json::to_string(value).map_err(|e| Failure::fault("writing JSON", e))?;
+        Ok(Reply::raw(json, text))
+    }
+
+    /// From JSON that is written already.
+    pub fn raw(json: String, text: impl Into<String>) -> Reply {
+        Reply { json, text: text.into(), refused: false }
+    }
+
+    /// The document reports refusals: exit 1.
+    pub fn refusing(self, refused: bool) -> Reply {
+        Reply { refused, ..self }
+    }
+}
+
+/// Writes the outcome and gives the exit code.
+pub fn finish(outcome: Result<Option<Reply>, Failure>, json: bool) -> ExitCode {
+    let (document, code) = match outcome {
+        Ok(None) => return ExitCode::SUCCESS,
+        Ok(Some(reply)) => (if json { reply.json } else { reply.text }, u8::from(reply.refused)),
+        Err(failure) => {
+            let (code, name, detail) = match &failure {
+                Failure::Refused { code, detail } => (1, *code, detail),
+                Failure::Usage(detail) => {
+                    eprintln!("error: {detail}");
+                    return ExitCode::from(2);
+                }
+                Failure::Fault(detail) => (3, "unavailable", detail),
+            };
+            if !json {
+                eprintln!(
+                    "{}: {detail}",
+                    if code == 1 { format!("refused ({name})") } else { "could not".into() }
+                );
+                return ExitCode::from(code);
+            }
+            (serde_json::json!({"error": {"code": name, "detail": detail}}).to_string(), code)
+        }
+    };
+    // A reader that went away early is no fault of ours.
+    let _ = writeln!(std::io::stdout().lock(), "{document}");
+    ExitCode::from(code)
+}
+
+/// Indents a JSON text for people.
+pub fn pretty(json: &str) -> String {
+    let value: Result<Value, _> = serde_json::from_str(json);
+    value.ok().and_then(|v| serde_json::to_string_pretty(&v).ok()).unwrap_or_else(|| json.to_owned())
+}

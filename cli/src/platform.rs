@@ -1,0 +1,114 @@
+//! `veilpass platform`: a platform's keys and requests, on folders and files.
+
+use crate::authority::failure;
+use crate::common::{Clock, verifying_key};
+use crate::outcome::{Failure, Reply};
+use clap::Subcommand;
+use rand::rngs::OsRng;
+use serde_json::json;
+use std::path::PathBuf;
+use veilpass_protocol::json;
+use veilpass_protocol::predicates::Predicates;
+use veilpass_protocol::scope::{Context, Host, LinkKind};
+use veilpass_server::files::{Access, write};
+use veilpass_server::platform::{PlatformKeys, RequestOptions};
+use veilpass_verifier::VerifyingKey;
+
+/// What a platform does.
+#[derive(Debug, Subcommand)]
+pub enum Platform {
+    /// Make the key that signs requests, and the token for the platform's own service
+    Keygen {
+        /// Folder, which must be absent or empty
+        #[arg(long)]
+        dir: PathBuf,
+    },
+    /// Write a request
+    Request {
+        /// The platform's host
+        #[arg(long)]
+        host: Host,
+        /// Verifying key file that will check the answer [default: the DEV key]
+        #[arg(long)]
+        key: Option<PathBuf>,
+        /// What is asked, as JSON: {"valid":true,"age":{"at_least":18}}
+        #[arg(long)]
+        predicates: String,
+        /// none: two visits do not meet; tokens: n pseudonyms a period; account: one lasting pseudonym
+        #[arg(long, default_value = "none")]
+        link: LinkKind,
+        /// A subdivision of the platform, part of the pseudonym's scope
+        #[arg(long, default_value = "")]
+        context: Context,
+        /// Period of `tokens`
+        #[arg(long)]
+        period: Option<u64>,
+        /// Pseudonyms a period, of `tokens`
+        #[arg(long)]
+        slots: Option<u32>,
+        /// Where the answer goes [default: https://HOST/v1/requests/ID/presentation]
+        #[arg(long)]
+        response_uri: Option<String>,
+        /// Seconds until the request expires
+        #[arg(long, default_value_t = 300)]
+        ttl: u64,
+        /// Sign with the key in this platform's folder
+        #[arg(long, value_name = "DIR")]
+        sign: Option<PathBuf>,
+        /// The file that gets the request: JSON, or a compact JWS with --sign
+        #[arg(long)]
+        out: PathBuf,
+        #[command(flatten)]
+        clock: Clock,
+    },
+}
+
+/// Runs one of them.
+pub fn run(command: Platform) -> Result<Reply, Failure> {
+    match command {
+        Platform::Keygen { dir } => {
+            let made = PlatformKeys::generate(&dir, &mut OsRng).map_err(failure)?;
+            let text = format!("key for the directory: {}\ntoken, shown this once: {}", made.key, made.token);
+            Reply::new(&json!({"key": made.key, "token": made.token}), text)
+        }
+        Platform::Request {
+            host,
+            key,
+            predicates,
+            link,
+            context,
+            period,
+            slots,
+            response_uri,
+            ttl,
+            sign,
+            out,
+            clock,
+        } => {
+            let key = VerifyingKey::from_bytes(&verifying_key(key.as_ref())?);
+            let key = key.map_err(|e| Failure::refused(e.code(), &e))?;
+            let syntax = |e: String| Failure::refused("request_syntax", e);
+            let predicates: Predicates =
+                json::parse(predicates.as_bytes()).map_err(|e| syntax(e.to_string()))?;
+            predicates.check_ranges().map_err(|e| syntax(e.to_string()))?;
+            let mut options = RequestOptions::new(host, key.circuit_id(), predicates);
+            options.link = link;
+            options.context = context;
+            options.period = period;
+            options.slots = slots;
+            options.response_uri = response_uri;
+            options.ttl = ttl;
+            let keys = sign.as_deref().map(PlatformKeys::open).transpose().map_err(failure)?;
+            let made = options.make(keys.as_ref(), clock.now()?, &mut OsRng).map_err(failure)?;
+            write(&out, made.text().as_bytes(), Access::Public).map_err(|e| Failure::Fault(e.to_string()))?;
+            let form = if made.signed.is_some() { "signed request" } else { "request" };
+            let text = format!(
+                "{form} of {} in {}, until {}",
+                made.request.rp,
+                out.display(),
+                made.request.expires_at
+            );
+            Ok(Reply::raw(made.request.to_json(), text))
+        }
+    }
+}

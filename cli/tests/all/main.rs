@@ -1,0 +1,4 @@
+//! The binary held against docs/spec/contract.md, from outside.
+
+mod binary;
+mod known_values;

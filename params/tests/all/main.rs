@@ -1,0 +1,8 @@
+//! Tests of keys, proofs and the verifier against arkworks' own prover and verifier.
+
+mod ark_twin;
+mod fixture;
+mod forged;
+mod keys;
+mod refused;
+mod snarkjs;

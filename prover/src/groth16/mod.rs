@@ -1,0 +1,44 @@
+//! The proving engine: Groth16 over BN254 behind one small interface.
+
+mod ark;
+mod rerandomise;
+
+pub use ark::ArkProver;
+pub use rerandomise::rerandomise;
+
+use rand::{CryptoRng, RngCore};
+use veilpass_circuits::{Clause, Witness};
+use veilpass_protocol::circuit_id::CircuitId;
+use veilpass_protocol::presentation::PROOF_BYTES;
+use veilpass_protocol::statement::Statement;
+
+/// Makes proofs of `attest-v1` under one proving key.
+pub trait Prover {
+    /// The circuit whose key it has.
+    fn circuit(&self) -> CircuitId;
+
+    /// Proves a statement: 128 bytes `A ‖ B ‖ C`, compressed (contract §4), which the verifier accepted
+    /// before they are handed out.
+    fn prove<R: RngCore + CryptoRng>(
+        &self,
+        statement: &Statement,
+        witness: &Witness,
+        rng: &mut R,
+    ) -> Result<[u8; PROOF_BYTES], ProveError>;
+}
+
+/// Why there is no proof.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ProveError {
+    /// The witness does not satisfy the statement; names the lowest failing clause.
+    #[error("clause {0} does not hold")]
+    Unsatisfied(Clause),
+    /// The engine could not compute a proof.
+    #[error("no proof could be computed: {0}")]
+    Engine(String),
+    /// The proof was made and the verifier refuses it: a damaged or malformed key. A key like that
+    /// could also mark its users, so nothing is handed out.
+    #[error("the proof that was made does not verify; the proving key must be replaced")]
+    SelfCheck,
+}

@@ -1,0 +1,47 @@
+//! The wallet: keeps the holder's two secrets and credential, follows the tree, and answers requests
+//! by the rules W1–W9 of `docs/spec/protocol.md`.
+//!
+//! A library without IO and without a clock: files are bytes, the time and the RNG are arguments, and
+//! what is published comes through a [`Source`]. (age, which encrypts the files, draws its own salts
+//! from the operating system.)
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`Wallet`] | secrets, credential, files; `new`, `enrol`, `show`, `wallet_file`, `open` |
+//! | `sync`, `tiles` | epochs as a platform checks them (W8), directory (W6), the own leaf (W9) |
+//! | `present`, `asker`, `rules`, `pins`, `slots` | what is answered, to whom, and how often (W1–W8) |
+//! | [`groth16`] | the proving engine |
+//! | `crypt`, `state` | the two encrypted files |
+#![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing))]
+#![deny(missing_docs)]
+
+mod asker;
+mod credential;
+mod crypt;
+pub mod groth16;
+mod pins;
+mod present;
+mod refusal;
+mod rules;
+mod slots;
+mod source;
+mod state;
+mod sync;
+mod tiles;
+mod wallet;
+mod words;
+
+#[cfg(test)]
+mod tests;
+
+pub use age::secrecy::{ExposeSecret, SecretString};
+pub use asker::Channel;
+pub use crypt::{SealFailed, WorkFactor};
+pub use pins::{AGREEMENT_WAIT, MAX_NEW_AGREEMENTS};
+pub use present::{AnswerError, Question};
+pub use refusal::{MonthOverride, Refusal};
+pub use source::{Source, SourceError};
+pub use state::HistoryEntry;
+pub use sync::{SyncError, Synced, next_sync};
+pub use wallet::{Shown, Wallet};
+pub use words::told;

@@ -1,0 +1,184 @@
+//! What was answered to whom: the pins of W4 and the overrides of W5, per host and context.
+
+use crate::refusal::{MonthOverride, Refusal};
+use serde::{Deserialize, Serialize};
+use veilpass_protocol::day::Timestamp;
+use veilpass_protocol::predicates::Predicates;
+use veilpass_protocol::scope::{Context, Host};
+
+/// W4: a new agreement is possible this long after the last one.
+pub const AGREEMENT_WAIT: u64 = 30 * 86_400;
+/// W4: so many new agreements after the first answer.
+pub const MAX_NEW_AGREEMENTS: usize = 4;
+
+/// Predicates that the person agreed to answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Agreement {
+    predicates: Predicates,
+    at: Timestamp,
+}
+
+/// Everything that one host has had answered in one context.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Pin {
+    host: Host,
+    context: Context,
+    /// In order of time; never two of the same predicates.
+    agreements: Vec<Agreement>,
+    /// W5: the month rule was set aside once.
+    month_override: bool,
+}
+
+/// What W4 says of a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// The first request of this host and context, or predicates that were agreed before.
+    Known,
+    /// Other predicates: the person must agree anew, and sees these earlier answers with them.
+    NewAgreement(Vec<Predicates>),
+}
+
+/// All pins of a wallet.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct PinBook(Vec<Pin>);
+
+impl PinBook {
+    /// W4: the first answered predicates are pinned, compared as values. Others need a new agreement,
+    /// 30 days after the last one at the earliest, four times at most; what was agreed once may be
+    /// asked again, for it tells nothing more.
+    pub(crate) fn judge(
+        &self,
+        host: &Host,
+        context: &Context,
+        predicates: &Predicates,
+        now: Timestamp,
+    ) -> Result<Standing, Refusal> {
+        let agreements = self.find(host, context).map_or(&[][..], |pin| &pin.agreements);
+        let Some(last) = agreements.last() else { return Ok(Standing::Known) };
+        if agreements.iter().any(|a| a.predicates == *predicates) {
+            return Ok(Standing::Known);
+        }
+        if agreements.len() > MAX_NEW_AGREEMENTS {
+            return Err(Refusal::PredicatesPinned(format!(
+                "it was given {MAX_NEW_AGREEMENTS} new agreements, no more are possible"
+            )));
+        }
+        let from = last.at.plus(AGREEMENT_WAIT);
+        if now < from {
+            return Err(Refusal::PredicatesPinned(format!("a new agreement is possible from {from} on")));
+        }
+        Ok(Standing::NewAgreement(agreements.iter().map(|a| a.predicates.clone()).collect()))
+    }
+
+    /// W5: whether the month rule may still be set aside for this host and context.
+    pub(crate) fn month_override(&self, host: &Host, context: &Context) -> MonthOverride {
+        if self.find(host, context).is_some_and(|pin| pin.month_override) {
+            MonthOverride::Used
+        } else {
+            MonthOverride::Possible
+        }
+    }
+
+    /// Keeps an answer, before it is sent.
+    pub(crate) fn record(
+        &mut self,
+        host: &Host,
+        context: &Context,
+        predicates: &Predicates,
+        overridden: bool,
+        now: Timestamp,
+    ) {
+        let at = match self.0.iter().position(|pin| pin.host == *host && pin.context == *context) {
+            Some(at) => at,
+            None => {
+                self.0.push(Pin {
+                    host: host.clone(),
+                    context: context.clone(),
+                    agreements: Vec::new(),
+                    month_override: false,
+                });
+                self.0.len() - 1
+            }
+        };
+        if let Some(pin) = self.0.get_mut(at) {
+            pin.month_override |= overridden;
+            if pin.agreements.iter().all(|a| a.predicates != *predicates) {
+                pin.agreements.push(Agreement { predicates: predicates.clone(), at: now });
+            }
+        }
+    }
+
+    fn find(&self, host: &Host, context: &Context) -> Option<&Pin> {
+        self.0.iter().find(|pin| pin.host == *host && pin.context == *context)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use veilpass_protocol::predicates::AgePredicate;
+
+    fn province(n: u8) -> Predicates {
+        Predicates { province: Some(n), ..Predicates::valid() }
+    }
+
+    fn days(n: u64) -> Timestamp {
+        Timestamp::new(1_800_000_000).plus(n * 86_400)
+    }
+
+    fn refused(result: Result<Standing, Refusal>) -> bool {
+        result.is_err_and(|e| e.code() == "predicates_pinned")
+    }
+
+    #[test]
+    fn five_answers_at_most_and_thirty_days_apart() {
+        let (host, context): (Host, Context) = ("forum.example".parse().unwrap(), "".parse().unwrap());
+        let mut book = PinBook::default();
+        assert_eq!(book.judge(&host, &context, &province(11), days(0)), Ok(Standing::Known));
+        book.record(&host, &context, &province(11), false, days(0));
+        assert_eq!(book.judge(&host, &context, &province(11), days(1)), Ok(Standing::Known));
+        for n in 1..=4u64 {
+            let next = province(11 + n as u8);
+            assert!(refused(book.judge(&host, &context, &next, days(30 * n).minus(1))));
+            let told = (11..11 + n as u8).map(province).collect();
+            assert_eq!(book.judge(&host, &context, &next, days(30 * n)), Ok(Standing::NewAgreement(told)));
+            book.record(&host, &context, &next, false, days(30 * n));
+        }
+        assert!(refused(book.judge(&host, &context, &province(20), days(4000))), "a fifth time");
+        assert_eq!(book.judge(&host, &context, &province(12), days(4000)), Ok(Standing::Known));
+    }
+
+    /// Repeating what is known does not move the 30 days.
+    #[test]
+    fn the_wait_counts_from_the_agreement() {
+        let (host, context): (Host, Context) = ("forum.example".parse().unwrap(), "".parse().unwrap());
+        let mut book = PinBook::default();
+        book.record(&host, &context, &province(11), false, days(0));
+        book.record(&host, &context, &province(11), false, days(29));
+        assert!(book.judge(&host, &context, &province(12), days(30)).is_ok());
+    }
+
+    #[test]
+    fn values_not_texts_and_each_host_and_context_by_itself() {
+        let (host, context): (Host, Context) = ("forum.example".parse().unwrap(), "a".parse().unwrap());
+        let adult = |at_least| Predicates {
+            age: Some(AgePredicate { at_least, below: None }),
+            ..Predicates::valid()
+        };
+        let mut book = PinBook::default();
+        book.record(&host, &context, &adult(Some(18)), true, days(0));
+        assert!(refused(book.judge(&host, &context, &adult(Some(16)), days(0))));
+        assert!(refused(book.judge(&host, &context, &Predicates::valid(), days(0))));
+        let (other_host, other_context) = ("bank.example".parse().unwrap(), "b".parse().unwrap());
+        assert_eq!(book.judge(&other_host, &context, &adult(Some(16)), days(0)), Ok(Standing::Known));
+        assert_eq!(book.judge(&host, &other_context, &adult(Some(16)), days(0)), Ok(Standing::Known));
+        assert_eq!(book.month_override(&host, &context), MonthOverride::Used);
+        assert_eq!(book.month_override(&host, &other_context), MonthOverride::Possible);
+        let again: Predicates =
+            veilpass_protocol::json::parse(br#"{"age":{"at_least":18},"valid":true}"#).unwrap();
+        assert_eq!(book.judge(&host, &context, &again, days(0)), Ok(Standing::Known));
+    }
+}

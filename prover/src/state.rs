@@ -1,0 +1,182 @@
+//! What a wallet remembers besides its secrets and its credential. It tells where its owner goes, so it
+//! is encrypted like them.
+
+use crate::crypt::{self, SealFailed, WorkFactor};
+use crate::pins::PinBook;
+use crate::refusal::Refusal;
+use crate::slots::SlotBook;
+use age::secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use veilpass_protocol::cells::Cells;
+use veilpass_protocol::day::Timestamp;
+use veilpass_protocol::directory::PlatformEntry;
+use veilpass_protocol::field::to_bytes;
+use veilpass_protocol::identity::PseudonymSecret;
+use veilpass_protocol::json::{self, base64url, version_1};
+use veilpass_protocol::note::AuthorityKey;
+use veilpass_protocol::predicates::Predicates;
+use veilpass_protocol::scope::{Context, Host};
+use veilpass_protocol::tree::Path;
+use veilpass_verifier::AcceptedEpochs;
+use zeroize::Zeroizing;
+
+/// Entries of the history that are kept.
+const MAX_HISTORY: usize = 1000;
+
+/// Where the wallet's own leaf is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Own {
+    /// Its place, once it was found in a sealed tree.
+    pub(crate) place: Option<u64>,
+    /// Its path in the newest synced tree; `None` with a place means that the leaf was removed.
+    pub(crate) path: Option<Path>,
+    /// Every place below this was searched without finding it. Leaves never move and places are never
+    /// used twice, so it need not be searched again.
+    pub(crate) searched: u64,
+}
+
+/// What became of a request (contract §5, `wallet history`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HistoryEntry {
+    /// When.
+    pub at: Timestamp,
+    /// Who asked.
+    pub host: Host,
+    /// The platform's subdivision.
+    pub context: Context,
+    /// What was asked.
+    pub predicates: Predicates,
+    /// `answered`, or a code of contract §7.
+    pub outcome: String,
+}
+
+/// All that a wallet remembers.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct State {
+    /// Synced epochs, and with them the authority's key. `None`: never synced.
+    pub(crate) epochs: Option<AcceptedEpochs>,
+    /// Cells of the newest synced epoch.
+    pub(crate) cells: Option<Cells>,
+    /// The platform directory, every entry verified.
+    pub(crate) platforms: Vec<PlatformEntry>,
+    /// The own leaf.
+    pub(crate) own: Own,
+    /// W4, W5.
+    pub(crate) pins: PinBook,
+    /// Used slots.
+    pub(crate) slots: SlotBook,
+    /// Oldest first.
+    pub(crate) history: Vec<HistoryEntry>,
+}
+
+/// The state as JSON.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Json {
+    #[serde(deserialize_with = "version_1")]
+    v: u32,
+    authority: Option<AuthorityKey>,
+    /// What [`AcceptedEpochs::save`] wrote.
+    epochs: Option<String>,
+    cells: Option<Cells>,
+    platforms: Vec<PlatformEntry>,
+    place: Option<u64>,
+    /// 11 × 8 nodes of 32 bytes.
+    path: Option<String>,
+    searched: u64,
+    pins: PinBook,
+    slots: SlotBook,
+    history: Vec<HistoryEntry>,
+}
+
+impl State {
+    /// The authority that this wallet has synced with.
+    pub(crate) fn authority(&self) -> Option<&AuthorityKey> {
+        self.epochs.as_ref().map(AcceptedEpochs::authority)
+    }
+
+    /// Keeps what became of a request.
+    pub(crate) fn remember(&mut self, entry: HistoryEntry) {
+        self.history.push(entry);
+        let excess = self.history.len().saturating_sub(MAX_HISTORY);
+        self.history.drain(..excess);
+    }
+
+    /// The encrypted file.
+    pub(crate) fn seal(&self, k: &PseudonymSecret) -> Result<Vec<u8>, SealFailed> {
+        let encode =
+            |path: &Path| base64url::encode(&path.0.iter().flatten().flat_map(to_bytes).collect::<Vec<u8>>());
+        let plain = Zeroizing::new(json::to_string(&Json {
+            v: 1,
+            authority: self.authority().cloned(),
+            epochs: self.epochs.as_ref().map(|e| String::from_utf8_lossy(&e.save()).into_owned()),
+            cells: self.cells.clone(),
+            platforms: self.platforms.clone(),
+            place: self.own.place,
+            path: self.own.path.as_ref().map(encode),
+            searched: self.own.searched,
+            pins: self.pins.clone(),
+            slots: self.slots.clone(),
+            history: self.history.clone(),
+        }));
+        crypt::seal(plain.as_bytes(), &state_passphrase(k), STATE_WORK)
+    }
+
+    /// Opens the encrypted file.
+    pub(crate) fn open(file: &[u8], k: &PseudonymSecret) -> Result<State, Refusal> {
+        let damaged = |what: String| Refusal::FileDamaged(format!("state: {what}"));
+        let plain = crypt::open(file, &state_passphrase(k)).map_err(|e| match e {
+            Refusal::PassphraseWrong => damaged("it belongs to another wallet".into()),
+            other => other,
+        })?;
+        let j: Json = json::parse(&plain).map_err(|e| damaged(e.to_string()))?;
+        let epochs = match (j.authority, j.epochs) {
+            (Some(key), Some(saved)) => {
+                Some(AcceptedEpochs::restore(saved.as_bytes(), key).map_err(|e| damaged(e.to_string()))?)
+            }
+            (None, None) => None,
+            _ => return Err(damaged("epochs without their authority".into())),
+        };
+        let path =
+            j.path.map(|text| decode_path(&text).ok_or_else(|| damaged("the path".into()))).transpose()?;
+        Ok(State {
+            epochs,
+            cells: j.cells,
+            platforms: j.platforms,
+            own: Own { place: j.place, path, searched: j.searched },
+            pins: j.pins,
+            slots: j.slots,
+            history: j.history,
+        })
+    }
+}
+
+fn decode_path(text: &str) -> Option<Path> {
+    let bytes = base64url::decode(text)?;
+    let (chunks, []) = bytes.as_chunks::<32>() else { return None };
+    let nodes = chunks
+        .iter()
+        .map(|chunk| veilpass_protocol::field::from_bytes(chunk).ok())
+        .collect::<Option<Vec<_>>>()?;
+    let (levels, []) = nodes.as_chunks::<8>() else { return None };
+    Some(Path(levels.try_into().ok()?))
+}
+
+/// The state's passphrase has 254 bits, so stretching it would only cost time.
+const STATE_WORK: WorkFactor = match WorkFactor::new(1) {
+    Some(work) => work,
+    None => WorkFactor::PRODUCTION,
+};
+
+/// The state is an age file, too, but its passphrase is derived: base64url of
+/// SHA-256("veilpass:wallet-state:v1" ‖ k). Whoever can open the wallet file can open it, without a
+/// second slow scrypt, and it follows `k` when the person changes the passphrase.
+fn state_passphrase(k: &PseudonymSecret) -> SecretString {
+    let secret = Zeroizing::new(to_bytes(k.expose()));
+    let digest = Zeroizing::new(<[u8; 32]>::from(
+        Sha256::new().chain_update("veilpass:wallet-state:v1").chain_update(&*secret).finalize(),
+    ));
+    SecretString::from(base64url::encode(&*digest))
+}

@@ -1,0 +1,161 @@
+//! The two files: what they hold, that nobody else reads them, and that no secret shows.
+
+use super::testkit::*;
+use crate::{AnswerError, ExposeSecret, Refusal, SecretString, Wallet, WorkFactor, crypt};
+use veilpass_protocol::field::to_hex;
+use veilpass_protocol::scope::LinkKind;
+
+const QUICK: Option<WorkFactor> = WorkFactor::new(2);
+
+fn passphrase() -> SecretString {
+    SecretString::from("correct horse".to_owned())
+}
+
+fn file(wallet: &Wallet) -> Vec<u8> {
+    wallet.wallet_file(&passphrase(), QUICK.unwrap()).unwrap()
+}
+
+#[test]
+fn the_wallet_file_is_exactly_the_contracts() {
+    let mut world = World::new(20);
+    let mut wallet = Wallet::new(&mut world.rng);
+    let (k, d) = (to_hex(wallet.k.expose()), to_hex(wallet.d.expose()));
+    let inside = |wallet: &Wallet| {
+        String::from_utf8(crypt::open(&file(wallet), &passphrase()).unwrap().to_vec()).unwrap()
+    };
+    assert_eq!(
+        inside(&wallet),
+        format!(r#"{{"v":1,"pseudonym_secret":"{k}","device_secret":"{d}","credential":null}}"#)
+    );
+    let credential = world.credential(&wallet, adult()).to_json();
+    wallet.enrol(credential.as_bytes()).unwrap();
+    assert_eq!(
+        inside(&wallet),
+        format!(r#"{{"v":1,"pseudonym_secret":"{k}","device_secret":"{d}","credential":{credential}}}"#)
+    );
+
+    let read = Wallet::open(&file(&wallet), None, &passphrase()).unwrap();
+    assert_eq!(
+        (read.identity_commitment(), read.device_commitment()),
+        (wallet.identity_commitment(), wallet.device_commitment())
+    );
+    assert_eq!(read.credential(), wallet.credential());
+    assert_eq!(read.words(), wallet.words());
+}
+
+#[test]
+fn other_contents_are_damaged() {
+    let one = "0".repeat(63) + "1";
+    let r = "30644e72e131a029b85045b68181585d2833e84879b9709143e1f593f0000001";
+    let with = |v: &str, k: &str, d: &str, rest: &str| {
+        format!(r#"{{"v":{v},"pseudonym_secret":"{k}","device_secret":"{d}",{rest}}}"#)
+    };
+    let open = |text: String| {
+        Wallet::open(
+            &crypt::seal(text.as_bytes(), &passphrase(), QUICK.unwrap()).unwrap(),
+            None,
+            &passphrase(),
+        )
+        .map(|_| ())
+    };
+    assert_eq!(open(with("1", &one, &one, r#""credential":null"#)), Ok(()));
+    for bad in [
+        with("2", &one, &one, r#""credential":null"#),
+        with("1", &"0".repeat(64), &one, r#""credential":null"#),
+        with("1", &one, r, r#""credential":null"#),
+        with("1", &one, &one, r#""credential":[]"#),
+        with("1", &one, &one, r#""credential":null,"more":1"#),
+        format!(r#"{{"v":1,"pseudonym_secret":"{one}","device_secret":"{one}"}}"#),
+        with("1", &one, &one, r#""credential":null"#) + "x",
+    ] {
+        let refusal = open(bad.clone()).unwrap_err();
+        assert!(
+            matches!(&refusal, Refusal::FileDamaged(why) if !why.contains(&one) && !why.contains(r)),
+            "{bad}: {refusal}"
+        );
+    }
+}
+
+#[test]
+fn the_state_comes_back_whole() {
+    let mut world = World::new(21);
+    let mut wallet = world.person(adult());
+    let mut rng = world.rng.clone();
+    wallet.respond(&ask(), now(), &mut rng).unwrap();
+    wallet
+        .respond(&Ask { link: LinkKind::Tokens, slots: 4, context: "poll", ..ask() }, now(), &mut rng)
+        .unwrap();
+    let state = wallet.state_file().unwrap();
+    let read = Wallet::open(&file(&wallet), Some(&state), &passphrase()).unwrap();
+    assert_eq!(read.state, wallet.state);
+    assert_eq!(read.history().len(), 2);
+    assert_eq!(read.history()[0].outcome, "answered");
+    assert!(!String::from_utf8_lossy(&state).contains("forum.example"), "encrypted");
+
+    // Not another wallet's, not the wallet's passphrase, not a damaged one.
+    let other = Wallet::new(&mut world.rng);
+    assert!(matches!(Wallet::open(&file(&other), Some(&state), &passphrase()), Err(Refusal::FileDamaged(_))));
+    assert_eq!(crypt::open(&state, &passphrase()).unwrap_err(), Refusal::PassphraseWrong);
+    let mut bad = state.clone();
+    *bad.last_mut().unwrap() ^= 1;
+    assert!(matches!(Wallet::open(&file(&wallet), Some(&bad), &passphrase()), Err(Refusal::FileDamaged(_))));
+}
+
+/// A backup on a new device: the same person, who remembers nothing and has to sync.
+#[test]
+fn a_backup_is_a_whole_wallet() {
+    let mut world = World::new(22);
+    let mut wallet = world.person(adult());
+    let mut rng = world.rng.clone();
+    let account = ask().account();
+    let before = wallet.respond(&account, now(), &mut rng).unwrap();
+    let mut restored = Wallet::open(&file(&wallet), None, &passphrase()).unwrap();
+    assert_eq!(restored.respond(&account, now(), &mut rng), Err(Refusal::NotEnrolled));
+    assert!(restored.sync(&world, &world.key(), now()).unwrap().enrolled);
+    assert_eq!(restored.respond(&account, now(), &mut rng).unwrap().pseudonym, before.pseudonym);
+}
+
+/// What was to be sent is remembered first; if that fails, nothing is sent and nothing has happened.
+#[test]
+fn slots_are_marked_before_anything_is_sent() {
+    let mut world = World::new(23);
+    let mut wallet = world.person(adult());
+    let mut rng = world.rng.clone();
+    let poll = Ask { link: LinkKind::Tokens, slots: 2, context: "poll", ..ask() };
+    let question =
+        wallet.examine(poll.json().as_bytes(), &from_origin("forum.example"), false, CIRCUIT, now()).unwrap();
+    let before = wallet.state.clone();
+    let failed = wallet.answer(&question, true, &FakeProver, now(), &mut rng, |_| Err("disk full"));
+    assert_eq!(failed, Err(AnswerError::Persist("disk full")));
+    assert_eq!(wallet.state, before);
+
+    let mut written = Vec::new();
+    let sent = wallet.answer(&question, true, &FakeProver, now(), &mut rng, |bytes| {
+        written = bytes.to_vec();
+        Ok::<(), ()>(())
+    });
+    let first = sent.unwrap().pseudonym;
+    // Killed after writing, before sending: the slot stays used.
+    let mut again = Wallet::open(&file(&wallet), Some(&written), &passphrase()).unwrap();
+    assert_eq!(again.state, wallet.state);
+    let second = again.respond(&poll, now(), &mut rng).unwrap().pseudonym;
+    assert_ne!(first, second);
+    assert_eq!(again.respond(&poll, now(), &mut rng), Err(Refusal::NoSlotLeft));
+}
+
+#[test]
+fn no_secret_shows() {
+    let mut world = World::new(24);
+    let wallet = world.person(adult());
+    let (k, d) = (to_hex(wallet.k.expose()), to_hex(wallet.d.expose()));
+    let shown = veilpass_protocol::json::to_string(&wallet.show());
+    assert!(shown.starts_with(r#"{"credential":{"v":1,"#) && shown.ends_with(r#","epoch":2}"#), "{shown}");
+    for text in [shown, format!("{wallet:?}"), format!("{:?}", wallet.show()), format!("{:?}", passphrase())]
+    {
+        assert!(!text.contains(&k) && !text.contains(&d) && !text.contains(passphrase().expose_secret()));
+    }
+    assert_eq!(
+        veilpass_protocol::json::to_string(&Wallet::new(&mut world.rng).show()),
+        r#"{"credential":null,"epoch":null}"#
+    );
+}

@@ -1,0 +1,8 @@
+//! Tests of the wallet as a whole: its codes, its files, syncing, and the attack that each rule stops.
+
+mod attacks;
+mod codes;
+mod files;
+mod proofs;
+mod syncing;
+mod testkit;

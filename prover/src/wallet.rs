@@ -1,0 +1,202 @@
+//! The wallet: two secrets, a credential, and what it remembers.
+
+use crate::credential::explain;
+use crate::crypt::{self, SealFailed, WorkFactor};
+use crate::refusal::Refusal;
+use crate::rules::Rules;
+use crate::state::{HistoryEntry, Own, State};
+use age::secrecy::SecretString;
+use rand::{CryptoRng, RngCore};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use veilpass_circuits::Witness;
+use veilpass_protocol::credential::Credential;
+use veilpass_protocol::field::{Fr, from_hex, to_hex};
+use veilpass_protocol::identity::{DeviceSecret, PseudonymSecret, pairing_words};
+use veilpass_protocol::json;
+use zeroize::{Zeroize, Zeroizing};
+
+/// A wallet in memory. It does no IO: the caller keeps two files, [`Wallet::wallet_file`] (secrets and
+/// credential) and [`Wallet::state_file`] (what it remembers), and writes them atomically.
+pub struct Wallet {
+    pub(crate) k: PseudonymSecret,
+    pub(crate) d: DeviceSecret,
+    pub(crate) credential: Option<Credential>,
+    pub(crate) state: State,
+    pub(crate) rules: Rules,
+}
+
+/// What may be shown of a wallet: never a secret.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Shown {
+    /// The credential, if the wallet has one.
+    pub credential: Option<Credential>,
+    /// Number of the newest synced epoch.
+    pub epoch: Option<u64>,
+}
+
+impl Wallet {
+    /// A new wallet with fresh secrets, for one authority.
+    pub fn new<R: RngCore + CryptoRng>(rng: &mut R) -> Wallet {
+        Wallet::from_secrets(PseudonymSecret::generate(rng), DeviceSecret::generate(rng))
+    }
+
+    pub(crate) fn from_secrets(k: PseudonymSecret, d: DeviceSecret) -> Wallet {
+        Wallet { k, d, credential: None, state: State::default(), rules: Rules::ALL }
+    }
+
+    /// The identity commitment `C`.
+    pub fn identity_commitment(&self) -> Fr {
+        self.k.commitment()
+    }
+
+    /// The device commitment `D`.
+    pub fn device_commitment(&self) -> Fr {
+        self.d.commitment()
+    }
+
+    /// The six words that the holder compares with the registrar.
+    pub fn words(&self) -> [&'static str; 6] {
+        pairing_words(&self.identity_commitment(), &self.device_commitment())
+    }
+
+    /// The credential, if there is one.
+    pub fn credential(&self) -> Option<&Credential> {
+        self.credential.as_ref()
+    }
+
+    /// Takes a credential (contract §4), if every part of it can be explained (W9). The signature is
+    /// checked now if the authority is known, else at the first sync.
+    pub fn enrol(&mut self, credential: &[u8]) -> Result<(), Refusal> {
+        let credential =
+            Credential::from_json(credential).map_err(|e| Refusal::AttributesUnexplained(e.to_string()))?;
+        if self.rules.w9 {
+            explain(&credential, &self.k, &self.d, self.state.authority())?;
+        }
+        // Another leaf is looked for anew; the same one stays where it is.
+        if self.credential.as_ref().map(Credential::leaf) != Some(credential.leaf()) {
+            self.state.own = Own::default();
+        }
+        self.credential = Some(credential);
+        Ok(())
+    }
+
+    /// What may be shown.
+    pub fn show(&self) -> Shown {
+        let newest = self.state.epochs.as_ref().and_then(|epochs| epochs.newest());
+        Shown { credential: self.credential.clone(), epoch: newest.map(|statement| statement.epoch) }
+    }
+
+    /// The private inputs of the wallet's own leaf in the newest synced epoch, with slot 0: an explicit
+    /// export of both secrets, to test what a wallet without rules could do. `None` without a path.
+    pub fn export_witness(&self) -> Option<Witness> {
+        let (credential, path) = (self.credential.as_ref()?, self.state.own.path.as_ref()?);
+        let mut witness = Witness::default();
+        witness.k = *self.k.expose();
+        witness.d = *self.d.expose();
+        witness.packed = credential.attributes.pack();
+        witness.link = credential.link;
+        witness.path = path.0;
+        Some(witness)
+    }
+
+    /// What became of earlier requests, oldest first.
+    pub fn history(&self) -> &[HistoryEntry] {
+        &self.state.history
+    }
+
+    /// The wallet file (contract §4): an age file that holds both secrets and the credential, and
+    /// nothing else. Also the holder's backup.
+    pub fn wallet_file(&self, passphrase: &SecretString, work: WorkFactor) -> Result<Vec<u8>, SealFailed> {
+        let credential = self.credential.as_ref().map_or("null".to_owned(), Credential::to_json);
+        // Enough room from the start, so that no copy of a secret is left behind by growing.
+        let mut text = Zeroizing::new(String::with_capacity(256 + credential.len()));
+        text.push_str(r#"{"v":1,"pseudonym_secret":""#);
+        text.push_str(&Zeroizing::new(to_hex(self.k.expose())));
+        text.push_str(r#"","device_secret":""#);
+        text.push_str(&Zeroizing::new(to_hex(self.d.expose())));
+        text.push_str(r#"","credential":"#);
+        text.push_str(&credential);
+        text.push('}');
+        crypt::seal(text.as_bytes(), passphrase, work)
+    }
+
+    /// What the wallet remembers, encrypted under a key that follows from its pseudonym secret.
+    pub fn state_file(&self) -> Result<Vec<u8>, SealFailed> {
+        self.state.seal(&self.k)
+    }
+
+    /// Opens a wallet. Without a state file (a backup on a new device) it remembers nothing: not what it
+    /// answered (W4, W5), nor which slots it used.
+    pub fn open(
+        wallet_file: &[u8],
+        state_file: Option<&[u8]>,
+        passphrase: &SecretString,
+    ) -> Result<Wallet, Refusal> {
+        let plain = crypt::open(wallet_file, passphrase)?;
+        let contents: Contents = json::parse(&plain).map_err(|e| Refusal::FileDamaged(e.to_string()))?;
+        let (Some(k), Some(d)) = (
+            PseudonymSecret::from_fr(contents.pseudonym_secret.0),
+            DeviceSecret::from_fr(contents.device_secret.0),
+        ) else {
+            return Err(Refusal::FileDamaged("a secret is zero".into()));
+        };
+        let mut wallet = Wallet::from_secrets(k, d);
+        wallet.credential = contents.credential;
+        if let Some(file) = state_file {
+            wallet.state = State::open(file, &wallet.k)?;
+        }
+        Ok(wallet)
+    }
+}
+
+impl fmt::Debug for Wallet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Wallet(…)")
+    }
+}
+
+/// Inside the wallet file.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Contents {
+    #[serde(rename = "v", deserialize_with = "json::version_1")]
+    _v: u32,
+    pseudonym_secret: SecretHex,
+    device_secret: SecretHex,
+    #[serde(deserialize_with = "credential_or_null")]
+    credential: Option<Credential>,
+}
+
+/// 64 hex digits, read without a copy of the text, wiped when dropped.
+struct SecretHex(Fr);
+
+impl Drop for SecretHex {
+    fn drop(&mut self) {
+        self.0.zeroize();
+    }
+}
+
+impl<'de> Deserialize<'de> for SecretHex {
+    fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        struct Visitor;
+        impl serde::de::Visitor<'_> for Visitor {
+            type Value = SecretHex;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("64 hex digits")
+            }
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<SecretHex, E> {
+                // The text is a secret: the error does not repeat it.
+                from_hex(text).map(SecretHex).map_err(|_| E::custom("a secret is not canonical"))
+            }
+        }
+        d.deserialize_str(Visitor)
+    }
+}
+
+/// A credential object, or `null`; an array will not do.
+fn credential_or_null<'de, D: serde::Deserializer<'de>>(d: D) -> Result<Option<Credential>, D::Error> {
+    #[derive(Deserialize)]
+    struct Object(#[serde(deserialize_with = "json::object")] Credential);
+    Ok(Option::<Object>::deserialize(d)?.map(|object| object.0))
+}

@@ -1,0 +1,440 @@
+//! Documents: resident numbers (GB 11643) and machine readable zones (ICAO 9303, TD3 and TD1).
+//!
+//! A document is read exactly or refused, never repaired: who is enrolled is decided by what is
+//! printed, not by what a program finds plausible. Messages name what is wrong and never repeat a
+//! number, a date or a name.
+
+use super::countries;
+use super::person::PersonKey;
+use mrz::{MrzData, MrzDate};
+use veilpass_protocol::attributes::Sex;
+use veilpass_protocol::day::Day;
+
+/// A document that cannot be accepted (code `document_invalid`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum DocumentError {
+    /// The resident number has a wrong form, region, date or check character.
+    #[error("not a resident number of GB 11643 (18 characters, region, date, check character)")]
+    ResidentNumber,
+    /// The resident number says something else than the row or document does.
+    #[error("the resident number does not agree with {0}")]
+    Disagrees(&'static str),
+    /// The number of another document is not 1–32 of `0-9A-Z`.
+    #[error("a document number is 1-32 characters of 0-9 and A-Z")]
+    Number,
+    /// Not two lines of 44 or three lines of 30 characters of the zone's alphabet in its layout.
+    #[error("not a machine readable zone: two lines of 44 or three lines of 30 of 0-9, A-Z and <")]
+    Layout,
+    /// A check digit is wrong or missing.
+    #[error("a check digit of the machine readable zone does not hold")]
+    CheckDigit,
+    /// The birth date is unknown, incomplete or no date.
+    #[error("the birth date is unknown or no date")]
+    BirthDate,
+    /// The date of expiry is unknown, incomplete or no date.
+    #[error("the date of expiry is unknown or no date")]
+    ExpiresOn,
+    /// The sex is none of `M`, `F` and `<`.
+    #[error("the sex is none of M, F and <")]
+    Sex,
+    /// The nationality has no number in ISO 3166-1.
+    #[error("the nationality has no number in ISO 3166-1")]
+    Nationality,
+}
+
+/// What a resident number says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ResidentNumber {
+    /// Date of birth.
+    pub birth_date: Day,
+    /// Sex: an odd order number is male.
+    pub sex: Sex,
+    /// First two digits of the region code.
+    pub province: u8,
+}
+
+/// Reads a resident number: a region, a date of the calendar, an order number and the check character
+/// of ISO 7064 MOD 11-2. Only the capital `X` is accepted: one person, one spelling.
+pub fn resident_number(number: &str) -> Result<ResidentNumber, DocumentError> {
+    let parts = || {
+        let (digits, check) = number.split_at_checked(17)?;
+        if check != check_character(digits)?.to_string() || !is_region(digits.get(..6)?) {
+            return None;
+        }
+        let part = |range: std::ops::Range<usize>| digits.get(range)?.parse::<u32>().ok();
+        let birth_date = Day::from_ymd(part(6..10)? as i32, part(10..12)? as u8, part(12..14)? as u8)?;
+        let sex = if part(16..17)? % 2 == 1 { Sex::Male } else { Sex::Female };
+        Some(ResidentNumber { birth_date, sex, province: part(0..2)? as u8 })
+    };
+    parts().ok_or(DocumentError::ResidentNumber)
+}
+
+/// ISO 7064 MOD 11-2 over digits.
+fn check_character(digits: &str) -> Option<char> {
+    let sum = digits.chars().try_fold(0, |p, c| Some((p + c.to_digit(10)?) * 2 % 11))?;
+    match (12 - sum) % 11 {
+        10 => Some('X'),
+        check => char::from_digit(check, 10),
+    }
+}
+
+/// Whether six digits are a region: one of a prefecture in which there has been a county or district.
+///
+/// The list of the `id-card` crate has every county since 1980, but not the codes `…01` for the
+/// districts of a city together, under which cards were issued as well (440301 is Shenzhen). A card's
+/// holder must not be turned away for a gap in a list, so its prefectures decide.
+fn is_region(code: &str) -> bool {
+    let listed = |code: &str| {
+        let digits = format!("{code}19900101001");
+        check_character(&digits).is_some_and(|check| id_card::validate(&format!("{digits}{check}")))
+    };
+    let Some(prefecture) = code.get(..4) else { return false };
+    listed(code) || (0..100).any(|county| listed(&format!("{prefecture}{county:02}")))
+}
+
+/// Whether a text can be the number of a document other than a resident card: 1–32 of `0-9A-Z`.
+pub fn document_number(number: &str) -> Result<(), DocumentError> {
+    let good = |b: u8| b.is_ascii_digit() || b.is_ascii_uppercase();
+    if (1..=32).contains(&number.len()) && number.bytes().all(good) {
+        Ok(())
+    } else {
+        Err(DocumentError::Number)
+    }
+}
+
+/// What a machine readable zone says. Names are read for the person key alone and kept nowhere.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MrzReading {
+    /// Date of birth: the latest year that is not after today.
+    pub birth_date: Day,
+    /// Last day of validity, in the years 2000–2099.
+    pub expires_on: Day,
+    /// Sex; `<` is unknown.
+    pub sex: Sex,
+    /// ISO 3166-1 numeric code.
+    pub nationality: u16,
+    /// The person behind the document: issuing state with the personal number, or with birth date,
+    /// sex and name (protocol.md, "Enrolment" 1).
+    pub person_key: PersonKey,
+}
+
+/// Reads a zone of two lines of 44 characters (TD3) or three of 30 (TD1). Every check digit must
+/// hold; unknown dates are refused.
+pub fn mrz<S: AsRef<str>>(lines: &[S], today: Day) -> Result<MrzReading, DocumentError> {
+    let (data, zone) = match lines {
+        [one, two] => Zone::td3(one.as_ref(), two.as_ref())?,
+        [one, two, three] => Zone::td1(one.as_ref(), two.as_ref(), three.as_ref())?,
+        _ => return Err(DocumentError::Layout),
+    };
+    if !data.valid() || !zone.digits_are_digits || data.document_number_legacy_encoding {
+        return Err(DocumentError::CheckDigit);
+    }
+    let birth_date = birth_date(data.date_of_birth, today)?;
+    let expires_on = match data.date_of_expiry {
+        MrzDate::Calendar(d) => Day::from_ymd(d.year, d.month as u8, d.day as u8),
+        _ => None,
+    }
+    .ok_or(DocumentError::ExpiresOn)?;
+    let sex = match data.sex {
+        mrz::Sex::Male => Sex::Male,
+        mrz::Sex::Female => Sex::Female,
+        mrz::Sex::Unspecified => Sex::Unknown,
+        _ => return Err(DocumentError::Sex),
+    };
+    let nationality = countries::numeric(&data.nationality).ok_or(DocumentError::Nationality)?;
+    let person_key = match zone.personal_number {
+        "" => PersonKey::of_name(&data.issuing_country, birth_date, sex, zone.name),
+        personal => PersonKey::of_personal_number(&data.issuing_country, personal),
+    };
+    Ok(MrzReading { birth_date, expires_on, sex, nationality, person_key })
+}
+
+/// Columns that the parser does not hand out as they are printed.
+struct Zone<'a> {
+    /// Check digits are digits. The parser counts a filler as 0; the standard allows that only for an
+    /// unused personal number, and a filler after the document number only where the number overflows.
+    digits_are_digits: bool,
+    /// TD3's personal number without trailing fillers; `""` where the layout has none. TD1 has only
+    /// optional data, which issuers fill with what changes from card to card.
+    personal_number: &'a str,
+    /// The name as printed, without trailing fillers.
+    name: &'a str,
+}
+
+impl<'a> Zone<'a> {
+    fn td3(one: &'a str, two: &'a str) -> Result<(MrzData, Zone<'a>), DocumentError> {
+        let data = mrz::parse_td3(one, two).map_err(|_| DocumentError::Layout)?;
+        let overflow = data.document_number_full.is_some();
+        let personal = column(two, 28..42)?;
+        let zone = Zone {
+            digits_are_digits: (overflow || digit(two, 9))
+                && [19, 27, 43].iter().all(|at| digit(two, *at))
+                && (personal.is_empty() || digit(two, 42)),
+            // Where the document number overflows, these columns are its remainder.
+            personal_number: if overflow { "" } else { personal },
+            name: column(one, 5..44)?,
+        };
+        Ok((data, zone))
+    }
+
+    fn td1(one: &'a str, two: &'a str, three: &'a str) -> Result<(MrzData, Zone<'a>), DocumentError> {
+        let data = mrz::parse_td1(one, two, three).map_err(|_| DocumentError::Layout)?;
+        let overflow = data.document_number_full.is_some();
+        let zone = Zone {
+            digits_are_digits: (overflow || digit(one, 14)) && [6, 14, 29].iter().all(|at| digit(two, *at)),
+            personal_number: "",
+            name: column(three, 0..30)?,
+        };
+        Ok((data, zone))
+    }
+}
+
+fn column(line: &str, range: std::ops::Range<usize>) -> Result<&str, DocumentError> {
+    Ok(line.get(range).ok_or(DocumentError::Layout)?.trim_end_matches('<'))
+}
+
+fn digit(line: &str, at: usize) -> bool {
+    line.as_bytes().get(at).is_some_and(u8::is_ascii_digit)
+}
+
+/// The latest date with these two digits of the year that is not after today. The parser's own
+/// century is ignored: it depends on the year in which the parser was published.
+fn birth_date(printed: MrzDate, today: Day) -> Result<Day, DocumentError> {
+    let (MrzDate::Calendar(date) | MrzDate::OutOfCalendar(date)) = printed else {
+        return Err(DocumentError::BirthDate);
+    };
+    let (this_year, _, _) = today.ymd();
+    let latest = this_year - (this_year - date.year).rem_euclid(100);
+    (0..8)
+        .filter_map(|century| Day::from_ymd(latest - 100 * century, date.month as u8, date.day as u8))
+        .find(|day| *day <= today)
+        .ok_or(DocumentError::BirthDate)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PASSPORT: [&str; 2] =
+        ["P<UTOERIKSSON<<ANNA<MARIA<<<<<<<<<<<<<<<<<<<", "L898902C36UTO7408122F1204159ZE184226B<<<<<10"];
+    const CARD: [&str; 3] = [
+        "I<UTOD231458907<<<<<<<<<<<<<<<",
+        "7408122F1204159UTO<<<<<<<<<<<6",
+        "ERIKSSON<<ANNA<MARIA<<<<<<<<<<",
+    ];
+
+    fn day(text: &str) -> Day {
+        text.parse().unwrap()
+    }
+
+    fn today() -> Day {
+        day("2026-11-22")
+    }
+
+    /// A TD3 zone with right check digits from its fields.
+    fn td3(nationality: &str, birth: &str, sex: char, expires: &str, personal: &str) -> [String; 2] {
+        let digit = |s: &str| mrz::check_digit(s).unwrap();
+        let number = "L898902C3";
+        let personal = format!("{personal:<<14}");
+        let head = format!("{number}{}", digit(number));
+        let (b, e, p) = (
+            format!("{birth}{}", digit(birth)),
+            format!("{expires}{}", digit(expires)),
+            format!("{personal}{}", digit(&personal)),
+        );
+        let composite = digit(&format!("{head}{b}{e}{p}"));
+        let two = format!("{head}{nationality:<<3}{b}{sex}{e}{p}{composite}");
+        [PASSPORT[0].to_owned(), two]
+    }
+
+    /// The numbers of contract §3, and the example of GB 11643.
+    #[test]
+    fn known_resident_numbers() {
+        assert_eq!(
+            resident_number("440301199911130013"),
+            Ok(ResidentNumber { birth_date: day("1999-11-13"), sex: Sex::Male, province: 44 })
+        );
+        assert_eq!(
+            resident_number("11010519491231002X"),
+            Ok(ResidentNumber { birth_date: day("1949-12-31"), sex: Sex::Female, province: 11 })
+        );
+    }
+
+    #[test]
+    fn bad_resident_numbers() {
+        for bad in [
+            "11010519491231002x",  // spelling
+            "110105194912310021",  // check character
+            "44030119991113001",   // length
+            "4403011999111300133", // length
+            "440301991113001",     // the old form of 15 digits
+            "990301199911130017",  // no such province
+            "449901199911130012",  // no such prefecture
+            "44030119991113001３", // full-width digit
+            "",
+            " 440301199911130013",
+        ] {
+            assert_eq!(resident_number(bad), Err(DocumentError::ResidentNumber), "{bad}");
+        }
+        // No date or no region, but a right check character.
+        for digits in [
+            "44030119990229001",
+            "44030119991301001",
+            "44030117991231001",
+            "99030119991113001",
+            "44990119991113001",
+        ] {
+            let number = format!("{digits}{}", check_character(digits).unwrap());
+            assert_eq!(resident_number(&number), Err(DocumentError::ResidentNumber), "{number}");
+        }
+    }
+
+    /// Where the other implementation knows the region, both judge alike.
+    #[test]
+    fn agrees_with_another_implementation() {
+        let mut good = 0;
+        for region in ["110105", "440305", "310101", "650102"] {
+            for date in ["19491231", "19990229", "20000229", "20261301"] {
+                for order in ["002", "013", "999"] {
+                    for check in "0123456789X".chars() {
+                        let number = format!("{region}{date}{order}{check}");
+                        assert_eq!(resident_number(&number).is_ok(), id_card::validate(&number), "{number}");
+                        good += usize::from(id_card::validate(&number));
+                    }
+                }
+            }
+        }
+        assert_eq!(good, 4 * 2 * 3);
+    }
+
+    /// One changed digit is always noticed (MOD 11-2).
+    #[test]
+    fn every_single_digit_error_is_noticed() {
+        let good = "440301199911130013";
+        for at in 0..18 {
+            for digit in b'0'..=b'9' {
+                let mut bytes = good.as_bytes().to_vec();
+                if bytes[at] != digit {
+                    bytes[at] = digit;
+                    assert!(resident_number(std::str::from_utf8(&bytes).unwrap()).is_err(), "{at} {digit}");
+                }
+            }
+        }
+    }
+
+    /// The specimens of ICAO 9303 are well formed; their state has no number.
+    #[test]
+    fn specimens_are_refused_for_their_state_alone() {
+        assert_eq!(mrz(&PASSPORT, today()), Err(DocumentError::Nationality));
+        assert_eq!(mrz(&CARD, today()), Err(DocumentError::Nationality));
+        let german = PASSPORT[1].replace("UTO", "D<<");
+        let reading = mrz(&[PASSPORT[0], &german], today()).unwrap();
+        assert_eq!((reading.birth_date, reading.expires_on), (day("1974-08-12"), day("2012-04-15")));
+        assert_eq!((reading.sex, reading.nationality), (Sex::Female, 276));
+        let card = CARD.map(|line| line.replace("UTO", "FRA"));
+        let reading = mrz(&card, today()).unwrap();
+        assert_eq!((reading.birth_date, reading.nationality), (day("1974-08-12"), 250));
+    }
+
+    #[test]
+    fn every_check_digit_is_checked() {
+        let good = PASSPORT[1].replace("UTO", "FRA");
+        for at in [9, 19, 27, 42, 43] {
+            let mut bytes = good.clone().into_bytes();
+            bytes[at] = b'0' + (bytes[at] - b'0' + 1) % 10;
+            let two = String::from_utf8(bytes).unwrap();
+            assert_eq!(mrz(&[PASSPORT[0], &two], today()), Err(DocumentError::CheckDigit), "{at}");
+        }
+        let card = CARD.map(|line| line.replace("UTO", "FRA"));
+        for (line, at) in [(0, 14), (1, 6), (1, 14), (1, 29)] {
+            let mut card = card.clone();
+            let digit = card[line].as_bytes()[at];
+            card[line].replace_range(at..=at, &((digit - b'0' + 1) % 10).to_string());
+            assert_eq!(mrz(&card, today()), Err(DocumentError::CheckDigit), "{line} {at}");
+        }
+    }
+
+    /// A filler is no check digit, though the arithmetic would take it for 0.
+    #[test]
+    fn fillers_are_no_check_digits() {
+        let good = td3("FRA", "740812", 'F', "120415", "");
+        assert_eq!(good[1].as_bytes()[42], b'0');
+        let empty = format!("{}<{}", &good[1][..42], &good[1][43..]);
+        assert!(mrz(&[&good[0], &empty], today()).is_ok(), "an unused personal number");
+        let zero = (0..100)
+            .map(|n| td3("FRA", "740812", 'F', "120415", &format!("A{n}")))
+            .find(|z| z[1].as_bytes()[42] == b'0')
+            .unwrap();
+        assert!(mrz(&zero, today()).is_ok());
+        let filler = format!("{}<{}", &zero[1][..42], &zero[1][43..]);
+        assert_eq!(mrz(&[&zero[0], &filler], today()), Err(DocumentError::CheckDigit));
+    }
+
+    #[test]
+    fn layouts() {
+        let two = PASSPORT[1].replace("UTO", "FRA");
+        for bad in [
+            vec![],
+            vec![PASSPORT[0]],
+            vec![&PASSPORT[0][1..], &two],
+            vec![PASSPORT[0], &two[1..]],
+            vec![&two, PASSPORT[0]],
+            vec![PASSPORT[0], &two, ""],
+            vec![PASSPORT[0], "é898902C36FRA7408122F1204159ZE184226B<<<<<1"],
+        ] {
+            assert_eq!(mrz(&bad, today()), Err(DocumentError::Layout), "{bad:?}");
+        }
+        let lower = two.to_lowercase();
+        assert_eq!(mrz(&[PASSPORT[0], &lower], today()), Err(DocumentError::Layout));
+    }
+
+    #[test]
+    fn birth_is_the_latest_year_not_after_today() {
+        let birth =
+            |text: &str, on: &str| mrz(&td3("FRA", text, 'M', "300101", ""), day(on)).map(|r| r.birth_date);
+        assert_eq!(birth("261122", "2026-11-22"), Ok(day("2026-11-22")));
+        assert_eq!(birth("261123", "2026-11-22"), Ok(day("1926-11-23")));
+        assert_eq!(birth("270101", "2026-11-22"), Ok(day("1927-01-01")));
+        assert_eq!(birth("000229", "2026-11-22"), Ok(day("2000-02-29")));
+        assert_eq!(birth("000229", "2000-02-28"), Err(DocumentError::BirthDate), "1900 was no leap year");
+        assert_eq!(birth("000229", "2101-01-01"), Ok(day("2000-02-29")), "2100 will be none");
+        for bad in ["740800", "740012", "000000", "741301", "740230", "74<<12", "<<<<<<", "74O812"] {
+            assert_eq!(birth(bad, "2026-11-22"), Err(DocumentError::BirthDate), "{bad}");
+        }
+    }
+
+    #[test]
+    fn expiry_sex_and_nationality() {
+        let read = |nationality: &str, sex, expires: &str| {
+            mrz(&td3(nationality, "740812", sex, expires, ""), today())
+        };
+        assert_eq!(
+            read("FRA", '<', "991231").map(|r| (r.sex, r.expires_on)),
+            Ok((Sex::Unknown, day("2099-12-31")))
+        );
+        assert_eq!(read("FRA", 'X', "991231"), Err(DocumentError::Sex));
+        for bad in ["<<<<<<", "300230", "300100"] {
+            assert_eq!(read("FRA", 'M', bad), Err(DocumentError::ExpiresOn), "{bad}");
+        }
+        for bad in ["UTO", "XXA", "GBN", "RKS", "ZZZ", ""] {
+            assert_eq!(read(bad, 'M', "300101"), Err(DocumentError::Nationality), "{bad}");
+        }
+        assert_eq!(read("D", 'M', "300101").map(|r| r.nationality), Ok(276));
+    }
+
+    #[test]
+    fn the_person_behind_two_documents_is_one() {
+        let key = |zone: &[String; 2]| mrz(zone, today()).unwrap().person_key;
+        let with = td3("FRA", "740812", 'F', "120415", "ZE184226B");
+        let renewed = td3("FRA", "740812", 'F', "320415", "ZE184226B");
+        let other = td3("FRA", "740812", 'F', "320415", "ZE184226C");
+        let without = td3("FRA", "740812", 'F', "320415", "");
+        assert_eq!(key(&with), key(&renewed));
+        assert_ne!(key(&with), key(&other));
+        assert_ne!(key(&with), key(&without));
+        let mut renamed = without.clone();
+        renamed[0] = renamed[0].replace("ANNA", "ANNE");
+        assert_ne!(key(&without), key(&renamed), "the name is part of the key where no number is");
+    }
+}

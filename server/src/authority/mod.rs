@@ -1,0 +1,248 @@
+//! The authority: who is enrolled, sealed into epochs and published (contract §5, `authority …`).
+//!
+//! Its state is one folder:
+//!
+//! | file | what |
+//! |---|---|
+//! | `authority.db` | the registry ([`crate::store::sqlite`]) |
+//! | `signing.key` | the Ed25519 key that signs notes, credentials and platform entries; private |
+//! | `fingerprint.key` | the key of person fingerprints ([`person::FingerprintKey`]); private |
+//! | `vkey` | the public key line |
+//! | `circuits/<id>.vk` | the verifying keys that epoch statements name |
+
+mod countries;
+pub mod documents;
+pub mod import;
+mod lines;
+pub mod person;
+mod publish;
+mod rows;
+mod seal;
+
+pub use import::{ImportProgress, ImportReport, Rejection};
+pub use publish::Published;
+pub use rows::{HEADER as IMPORT_HEADER, ImportCode};
+pub use seal::{Epoch, PlaceOrder};
+
+use crate::error::RegistryError;
+use crate::files::{self, Access, NewFolder};
+use crate::store::sqlite::SqliteStore;
+use crate::store::{Identity, RegistryStore, Removal};
+use crate::token;
+use ed25519_dalek::VerifyingKey as PlatformKey;
+use person::FingerprintKey;
+use rand::{CryptoRng, RngCore};
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use veilpass_protocol::circuit_id::CircuitId;
+use veilpass_protocol::day::Timestamp;
+use veilpass_protocol::directory::PlatformEntry;
+use veilpass_protocol::epoch::RemovalReason;
+use veilpass_protocol::network_number::NetworkNumber;
+use veilpass_protocol::note::{AuthorityKey, AuthoritySigner};
+use veilpass_protocol::scope::Host;
+use veilpass_verifier::VerifyingKey;
+use zeroize::Zeroizing;
+
+const DATABASE: &str = "authority.db";
+const SIGNING_KEY: &str = "signing.key";
+const FINGERPRINT_KEY: &str = "fingerprint.key";
+const VKEY: &str = "vkey";
+const CIRCUITS: &str = "circuits";
+
+/// An authority on its folder.
+pub struct Authority {
+    folder: PathBuf,
+    store: Arc<dyn RegistryStore>,
+    signer: AuthoritySigner,
+    fingerprints: FingerprintKey,
+    circuits: Vec<CircuitId>,
+}
+
+impl Authority {
+    /// Makes a new authority in `folder`, which must be absent or empty: two new keys, an empty
+    /// registry, and copies of the verifying key files, at least one, that its epochs will name.
+    pub async fn init<R: RngCore + CryptoRng>(
+        folder: &Path,
+        origin: &str,
+        verifying_keys: &[Vec<u8>],
+        rng: &mut R,
+    ) -> Result<Authority, RegistryError> {
+        let vacant = |e: files::FileError| match e.kind {
+            ErrorKind::AlreadyExists | ErrorKind::DirectoryNotEmpty => {
+                RegistryError::NotVacant(folder.display().to_string())
+            }
+            _ => RegistryError::File(e),
+        };
+        let signer =
+            AuthoritySigner::generate(rng, origin).map_err(|e| RegistryError::Argument(e.to_string()))?;
+        let fingerprints = FingerprintKey::generate(rng);
+        let mut circuits = Vec::new();
+        let staged = NewFolder::begin(folder).map_err(vacant)?;
+        files::make_folder(&staged.path().join(CIRCUITS))?;
+        for file in verifying_keys {
+            let id = VerifyingKey::from_bytes(file)?.circuit_id();
+            if !circuits.contains(&id) {
+                files::create(&circuit_file(staged.path(), &id), file, Access::Public)?;
+                circuits.push(id);
+            }
+        }
+        if circuits.is_empty() {
+            return Err(RegistryError::Argument("an authority needs at least one verifying key".into()));
+        }
+        let private = |name: &str, text: &str| {
+            files::create(&staged.path().join(name), text.as_bytes(), Access::Private)
+        };
+        private(SIGNING_KEY, &Zeroizing::new(format!("{}\n", *signer.to_secret_string())))?;
+        private(FINGERPRINT_KEY, &fingerprints.to_text())?;
+        private(DATABASE, "")?;
+        files::create(&staged.path().join(VKEY), key_line(&signer).as_bytes(), Access::Public)?;
+        let store = SqliteStore::open(&staged.path().join(DATABASE)).await?;
+        let identity = Identity {
+            origin: origin.to_owned(),
+            vkey: signer.public().to_string(),
+            fingerprint_check: fingerprints.check_value(),
+            circuits,
+        };
+        let initialised = store.initialise(&identity).await;
+        store.close().await;
+        initialised?;
+        staged.finish().map_err(vacant)?;
+        Authority::open(folder).await
+    }
+
+    /// Opens an authority's folder. Key files that are not those of the registry are refused: under
+    /// another fingerprint key everybody could enrol a second time.
+    pub async fn open(folder: &Path) -> Result<Authority, RegistryError> {
+        let not_ours = |what: &str| RegistryError::NotOurs(format!("{}: {what}", folder.display()));
+        if !folder.join(DATABASE).is_file() {
+            return Err(not_ours("no authority's folder (no authority.db)"));
+        }
+        let secret = Zeroizing::new(files::read_text(&folder.join(SIGNING_KEY))?);
+        let signer = AuthoritySigner::from_secret_string(secret.trim_end())
+            .map_err(|_| not_ours("signing.key is no signing key"))?;
+        let text = Zeroizing::new(files::read_text(&folder.join(FINGERPRINT_KEY))?);
+        let fingerprints = FingerprintKey::from_text(&text)
+            .map_err(|_| not_ours("fingerprint.key is no fingerprint key"))?;
+        let store = SqliteStore::open(&folder.join(DATABASE)).await?;
+        // What a killed seal may have left in the log; a reader in the way leaves it to the next.
+        store.erase_remnants().await?;
+        let identity = store.identity().await?.ok_or_else(|| not_ours("the registry is not initialised"))?;
+        if identity.vkey != signer.public().to_string() || identity.origin != signer.public().origin() {
+            return Err(not_ours("signing.key is not the key of this registry"));
+        }
+        if identity.fingerprint_check != fingerprints.check_value() {
+            return Err(not_ours("fingerprint.key is not the key of this registry"));
+        }
+        let circuits = identity.circuits;
+        Ok(Authority { folder: folder.to_owned(), store: Arc::new(store), signer, fingerprints, circuits })
+    }
+
+    /// The public key; it names the origin.
+    pub fn key(&self) -> AuthorityKey {
+        self.signer.public()
+    }
+
+    /// The verifying keys that epoch statements name.
+    pub fn circuits(&self) -> &[CircuitId] {
+        &self.circuits
+    }
+
+    /// The store, for services beside these commands.
+    pub fn store(&self) -> &Arc<dyn RegistryStore> {
+        &self.store
+    }
+
+    /// Adds a registrar and returns the token, which is shown once and stored hashed.
+    pub async fn add_registrar<R: RngCore + CryptoRng>(
+        &self,
+        name: &str,
+        now: Timestamp,
+        rng: &mut R,
+    ) -> Result<String, RegistryError> {
+        let name = plain_text(name, 200, "a registrar's name")?;
+        let (token, hash) = token::generate(rng);
+        if self.store.add_registrar(name, &hash, now).await? {
+            Ok(token)
+        } else {
+            Err(RegistryError::RegistrarExists(name.to_owned()))
+        }
+    }
+
+    /// Notes a removal; it takes effect at the next seal. A pending enrolment can be removed too: it is
+    /// then sealed as added and removed in one epoch, because nobody is removed in silence. Once a
+    /// removal is sealed its Network Number is forgotten, and asking again gives
+    /// `network_number_unknown`.
+    pub async fn remove(
+        &self,
+        number: &NetworkNumber,
+        reason: RemovalReason,
+        now: Timestamp,
+    ) -> Result<(), RegistryError> {
+        match self.store.remove(number, reason, now).await? {
+            Removal::Pending => Ok(()),
+            Removal::Unknown => Err(RegistryError::NetworkNumberUnknown),
+            Removal::AlreadyPending => Err(RegistryError::AlreadyRemoved),
+        }
+    }
+
+    /// A sealed epoch, the newest for `None`.
+    pub async fn epoch(&self, number: Option<u64>) -> Result<Epoch, RegistryError> {
+        let missing = || number.map_or(RegistryError::NoEpoch, RegistryError::EpochUnknown);
+        let stored = self.store.epoch(number).await?.ok_or_else(missing)?;
+        Epoch::read(stored, &self.key())
+    }
+
+    /// Signs a platform's entry in the directory and stores it in place of an earlier one of the host.
+    pub async fn put_platform(
+        &self,
+        host: Host,
+        key: &PlatformKey,
+        name: &str,
+        purposes: &[String],
+    ) -> Result<PlatformEntry, RegistryError> {
+        let name = plain_text(name, 200, "a platform's name")?;
+        for purpose in purposes {
+            plain_text(purpose, 500, "a purpose")?;
+        }
+        let entry = PlatformEntry::issue(&self.signer, host, name, key, purposes.to_vec());
+        // A key that nobody should sign with (small order) is refused before it is published.
+        entry.verify(&self.key()).map_err(|e| RegistryError::Argument(e.to_string()))?;
+        self.store.put_platform(&entry.host, &entry.to_json()).await?;
+        Ok(entry)
+    }
+
+    /// Ends all work; the log is merged into the database file.
+    pub async fn close(self) {
+        self.store.close().await;
+    }
+}
+
+/// Reads a platform's Ed25519 public key: 32 bytes in base64url without padding (contract §1).
+pub fn platform_key(text: &str) -> Result<PlatformKey, RegistryError> {
+    let key = veilpass_protocol::json::base64url::decode(text)
+        .and_then(|bytes| <[u8; 32]>::try_from(bytes).ok())
+        .and_then(|bytes| PlatformKey::from_bytes(&bytes).ok())
+        .filter(|key| !key.is_weak());
+    key.ok_or_else(|| {
+        RegistryError::Argument("a platform's key is an Ed25519 public key in base64url".into())
+    })
+}
+
+fn key_line(signer: &AuthoritySigner) -> String {
+    format!("{}\n", signer.public())
+}
+
+fn circuit_file(folder: &Path, id: &CircuitId) -> PathBuf {
+    folder.join(CIRCUITS).join(format!("{id}.vk"))
+}
+
+/// A text for people to read: not empty, not endless, no control characters.
+fn plain_text<'a>(text: &'a str, longest: usize, what: &str) -> Result<&'a str, RegistryError> {
+    if text.trim().is_empty() || text.chars().count() > longest || text.chars().any(char::is_control) {
+        let rule = format!("{what} is 1-{longest} characters without control characters");
+        return Err(RegistryError::Argument(rule));
+    }
+    Ok(text)
+}

@@ -1,0 +1,154 @@
+//! The published folder: what wallets and platforms read, as static files (contract §4).
+//!
+//! Every file appears whole. Notes come last, so that whoever reads the newest finds its tiles and
+//! cells; tiles of a new epoch appear all at once. The tiles of the epoch before are kept for readers
+//! who are under way.
+
+use super::{Authority, CIRCUITS, Epoch, VKEY, circuit_file, key_line, seal};
+use crate::error::RegistryError;
+use crate::files::{self, Access, FileError};
+use crate::store::StoreError;
+use serde::Serialize;
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use veilpass_protocol::tree::Tree;
+
+/// What was published.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Published {
+    /// The newest epoch.
+    pub epoch: u64,
+    /// Number of files in the folder.
+    pub files: u64,
+    /// Their bytes together.
+    pub bytes: u64,
+}
+
+impl Authority {
+    /// Brings the folder up to date; what is as it should be is left alone. A folder of another
+    /// authority is refused.
+    pub async fn publish(&self, out: &Path) -> Result<Published, RegistryError> {
+        let state = self.store.published_state().await?;
+        let newest = Epoch::read(state.latest.ok_or(RegistryError::NoEpoch)?, &self.key())?.statement;
+        let mut folder = Folder::open(out, &key_line(&self.signer))?;
+        for id in &self.circuits {
+            let file = files::read(&circuit_file(&self.folder, id))?;
+            folder.put(&format!("{CIRCUITS}/{id}.vk"), &file)?;
+        }
+        let mut hosts = Vec::with_capacity(state.platforms.len());
+        for (host, entry) in &state.platforms {
+            folder.put(&format!("platforms/{host}.json"), entry.as_bytes())?;
+            hosts.push(host);
+        }
+        let list = serde_json::to_string(&hosts).map_err(|e| RegistryError::Internal(e.to_string()))?;
+        folder.put("platforms.json", list.as_bytes())?;
+
+        let tree = seal::tree(newest.places_used, &state.leaves)?;
+        if tree.root() != newest.root {
+            return Err(StoreError::Damaged("the leaves do not give the newest root").into());
+        }
+        folder.put_tiles(newest.epoch, &tree)?;
+        for number in 1..=newest.epoch {
+            let epoch =
+                self.store.epoch(Some(number)).await?.ok_or(StoreError::Damaged("an epoch is missing"))?;
+            folder.put(&format!("epochs/{number}.cells"), &epoch.cells)?;
+            folder.put(&format!("epochs/{number}.note"), epoch.note.as_bytes())?;
+        }
+        folder.drop_tiles_before(newest.epoch.saturating_sub(1))?;
+        Ok(Published { epoch: newest.epoch, files: folder.files, bytes: folder.bytes })
+    }
+}
+
+/// The folder that is being brought up to date.
+struct Folder {
+    path: PathBuf,
+    files: u64,
+    bytes: u64,
+}
+
+impl Folder {
+    fn open(path: &Path, key_line: &str) -> Result<Folder, RegistryError> {
+        let vkey = path.join(VKEY);
+        if vkey.exists() && files::read(&vkey)? != key_line.as_bytes() {
+            let text = format!("{} is the published folder of another authority", path.display());
+            return Err(RegistryError::NotOurs(text));
+        }
+        for below in ["epochs", "tiles", CIRCUITS, "platforms"] {
+            files::make_folder(&path.join(below))?;
+        }
+        let mut folder = Folder { path: path.to_owned(), files: 0, bytes: 0 };
+        folder.put(VKEY, key_line.as_bytes())?;
+        Ok(folder)
+    }
+
+    fn put(&mut self, name: &str, bytes: &[u8]) -> Result<(), FileError> {
+        files::update(&self.path.join(name), bytes, Access::Public)?;
+        self.count(bytes.len());
+        Ok(())
+    }
+
+    fn count(&mut self, bytes: usize) {
+        self.files += 1;
+        self.bytes += bytes as u64;
+    }
+
+    fn put_tiles(&mut self, epoch: u64, tree: &Tree) -> Result<(), RegistryError> {
+        let tiles = self.path.join("tiles");
+        let place = tiles.join(epoch.to_string());
+        // What a run that was killed has left behind.
+        let staged = tiles.join(".new");
+        if staged.exists() {
+            fs::remove_dir_all(&staged).map_err(files::at(&staged))?;
+        }
+        let there = place.exists();
+        let target = if there { &place } else { &staged };
+        let mut levels = BTreeSet::new();
+        files::make_folder(target)?;
+        for id in tree.tile_ids() {
+            let tile = tree.tile(id).ok_or_else(|| RegistryError::Internal(format!("tile {id} is empty")))?;
+            if levels.insert(id.level) {
+                files::make_folder(&target.join(id.level.to_string()))?;
+            }
+            let bytes = tile.encode();
+            files::update(&target.join(id.to_string()), &bytes, Access::Public)?;
+            self.count(bytes.len());
+        }
+        files::sync_folder(target)?;
+        if !there {
+            fs::rename(&staged, &place).map_err(files::at(&place))?;
+            files::sync_folder(&tiles)?;
+        }
+        Ok(())
+    }
+
+    /// Removes the tiles of older epochs and counts those that stay beside the newest.
+    fn drop_tiles_before(&mut self, first: u64) -> Result<(), RegistryError> {
+        let tiles = self.path.join("tiles");
+        for entry in fs::read_dir(&tiles).map_err(files::at(&tiles))? {
+            let path = entry.map_err(files::at(&tiles))?.path();
+            let epoch =
+                path.file_name().and_then(|name| name.to_str()).and_then(|name| name.parse::<u64>().ok());
+            match epoch {
+                Some(epoch) if epoch < first => fs::remove_dir_all(&path).map_err(files::at(&path))?,
+                Some(epoch) if epoch == first => self.count_below(&path)?,
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn count_below(&mut self, path: &Path) -> Result<(), RegistryError> {
+        for entry in fs::read_dir(path).map_err(files::at(path))? {
+            let path = entry.map_err(files::at(path))?.path();
+            let about = fs::metadata(&path).map_err(files::at(&path))?;
+            if about.is_dir() {
+                self.count_below(&path)?;
+            } else {
+                self.files += 1;
+                self.bytes += about.len();
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,267 @@
+//! One row of an import file: read, then checked as far as that needs no registry.
+//!
+//! The first failure is reported, in this order: form of the row · commitments · birth date · expiry ·
+//! enrolment · ranges and names · document number. What needs the registry comes after: a person on
+//! record, then commitments used before.
+
+use super::documents::{self, DocumentError};
+use super::person::{FingerprintKey, PersonFp, PersonKey};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use veilpass_protocol::attributes::{Attributes, DocumentClass};
+use veilpass_protocol::day::Day;
+use veilpass_protocol::field::{Fr, from_hex};
+use veilpass_protocol::identity::leaf;
+use veilpass_protocol::json;
+
+/// The header of a CSV import file, and the names in a JSONL one (contract §4).
+pub const HEADER: [&str; 11] = [
+    "identity_commitment",
+    "device_commitment",
+    "document_number",
+    "birth_date",
+    "expires_on",
+    "enrolled_on",
+    "sex",
+    "document_class",
+    "nationality",
+    "province",
+    "generation",
+];
+
+/// Why a row was not imported (contract §7).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ImportCode {
+    /// Not a row of the file's form.
+    RowSyntax,
+    /// A commitment is not canonical or 0, or both are equal.
+    CommitmentInvalid,
+    /// No date, or after today.
+    BirthDate,
+    /// No date, or before the birth date.
+    ExpiresOn,
+    /// No date, after today, or before the birth date.
+    EnrolledOn,
+    /// A number out of its range, or a name outside its list.
+    AttributeRange,
+    /// The document number is refused, or does not agree with the row.
+    DocumentInvalid,
+    /// The person is on record.
+    DocumentUsed,
+    /// A commitment was accepted before.
+    CommitmentUsed,
+}
+
+impl ImportCode {
+    /// The code.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            ImportCode::RowSyntax => "row_syntax",
+            ImportCode::CommitmentInvalid => "commitment_invalid",
+            ImportCode::BirthDate => "birth_date",
+            ImportCode::ExpiresOn => "expires_on",
+            ImportCode::EnrolledOn => "enrolled_on",
+            ImportCode::AttributeRange => "attribute_range",
+            ImportCode::DocumentInvalid => "document_invalid",
+            ImportCode::DocumentUsed => "document_used",
+            ImportCode::CommitmentUsed => "commitment_used",
+        }
+    }
+}
+
+impl fmt::Display for ImportCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl Serialize for ImportCode {
+    fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        s.serialize_str(self.as_str())
+    }
+}
+
+/// Code and explanation of a refused row. The explanation never repeats what the row says.
+pub type Refusal = (ImportCode, String);
+
+fn refuse<T>(code: ImportCode, detail: &str) -> Result<T, Refusal> {
+    Err((code, detail.to_owned()))
+}
+
+/// The form of an import file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// Comma-separated values under the exact header.
+    Csv,
+    /// One JSON object a line.
+    JsonLines,
+}
+
+/// A row as it stands in the file. It has no `Debug`: it is somebody's document.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Row {
+    identity_commitment: String,
+    device_commitment: String,
+    document_number: String,
+    birth_date: String,
+    #[serde(deserialize_with = "json::nullable")]
+    expires_on: Option<String>,
+    enrolled_on: String,
+    sex: String,
+    document_class: String,
+    nationality: i64,
+    province: i64,
+    generation: i64,
+}
+
+impl Row {
+    /// Reads a line.
+    pub fn read(form: Form, line: &[u8]) -> Result<Row, Refusal> {
+        match form {
+            Form::Csv => Row::from_csv(line),
+            Form::JsonLines => json::parse(line).map_err(|e| {
+                // The reader's message may quote the row; only the position is taken from it.
+                let column = e.0.rsplit_once("column ").map_or("?", |(_, column)| column);
+                (
+                    ImportCode::RowSyntax,
+                    format!("not an object with exactly the members of a row (column {column})"),
+                )
+            }),
+        }
+    }
+
+    fn from_csv(line: &[u8]) -> Result<Row, Refusal> {
+        let fields = csv_fields(line)?;
+        let fields = <[String; 11]>::try_from(fields)
+            .map_err(|f| (ImportCode::RowSyntax, format!("{} fields, expected {}", f.len(), HEADER.len())))?;
+        let [c, d, number, birth, expires, enrolled, sex, class, nationality, province, generation] = fields;
+        Ok(Row {
+            identity_commitment: c,
+            device_commitment: d,
+            document_number: number,
+            birth_date: birth,
+            expires_on: Some(expires).filter(|text| !text.is_empty()),
+            enrolled_on: enrolled,
+            sex,
+            document_class: class,
+            nationality: integer(&nationality, "nationality")?,
+            province: integer(&province, "province")?,
+            generation: integer(&generation, "generation")?,
+        })
+    }
+
+    /// Checks everything that needs no registry.
+    pub fn check(&self, today: Day, key: &FingerprintKey) -> Result<Checked, Refusal> {
+        let identity_commitment = commitment(&self.identity_commitment)?;
+        let device_commitment = commitment(&self.device_commitment)?;
+        if identity_commitment == device_commitment {
+            return refuse(ImportCode::CommitmentInvalid, "the two commitments are equal");
+        }
+        let attributes = self.attributes(today)?;
+        let person = self.person(&attributes).map_err(|e| (ImportCode::DocumentInvalid, e.to_string()))?;
+        Ok(Checked {
+            person: key.fingerprint(&person),
+            identity_commitment,
+            device_commitment,
+            leaf: leaf(&identity_commitment, &device_commitment, &attributes.pack(), &Fr::default()),
+            attributes,
+        })
+    }
+
+    fn attributes(&self, today: Day) -> Result<Attributes, Refusal> {
+        let day = |text: &str, code| text.parse::<Day>().map_err(|e| (code, e.to_string()));
+        let birth_date = day(&self.birth_date, ImportCode::BirthDate)?;
+        if birth_date > today {
+            return refuse(ImportCode::BirthDate, "after today");
+        }
+        let expires_on =
+            self.expires_on.as_deref().map(|text| day(text, ImportCode::ExpiresOn)).transpose()?;
+        if expires_on.is_some_and(|expires| expires < birth_date) {
+            return refuse(ImportCode::ExpiresOn, "before the birth date");
+        }
+        let enrolled_on = day(&self.enrolled_on, ImportCode::EnrolledOn)?;
+        if enrolled_on > today {
+            return refuse(ImportCode::EnrolledOn, "after today");
+        }
+        if enrolled_on < birth_date {
+            return refuse(ImportCode::EnrolledOn, "before the birth date");
+        }
+        let range = |detail: String| (ImportCode::AttributeRange, detail);
+        let out = |name: &str| range(format!("{name} is out of range"));
+        let attributes = Attributes {
+            birth_date,
+            expires_on,
+            enrolled_on,
+            sex: self.sex.parse().map_err(|e| range(format!("{e}")))?,
+            document_class: self.document_class.parse().map_err(|e| range(format!("{e}")))?,
+            nationality: self.nationality.try_into().map_err(|_| out("nationality"))?,
+            province: self.province.try_into().map_err(|_| out("province"))?,
+            generation: self.generation.try_into().map_err(|_| out("generation"))?,
+        };
+        attributes.check().map_err(|e| range(e.to_string()))?;
+        Ok(attributes)
+    }
+
+    /// Whose document it is; a resident number must say what the row says.
+    fn person(&self, attributes: &Attributes) -> Result<PersonKey, DocumentError> {
+        let number = self.document_number.as_str();
+        if attributes.document_class != DocumentClass::ResidentCard {
+            documents::document_number(number)?;
+            return Ok(PersonKey::of_document(attributes.nationality, attributes.document_class, number));
+        }
+        let says = documents::resident_number(number)?;
+        let agree = [
+            (says.birth_date == attributes.birth_date, "the birth date"),
+            (says.sex == attributes.sex, "the sex"),
+            (says.province == attributes.province, "the province"),
+        ];
+        match agree.iter().find(|(agrees, _)| !agrees) {
+            Some((_, what)) => Err(DocumentError::Disagrees(what)),
+            None => Ok(PersonKey::of_resident_number(number)),
+        }
+    }
+}
+
+/// A row that has passed every check that needs no registry.
+pub struct Checked {
+    /// Who.
+    pub person: PersonFp,
+    /// `C`.
+    pub identity_commitment: Fr,
+    /// `D`.
+    pub device_commitment: Fr,
+    /// `L`, with `X` = 0.
+    pub leaf: Fr,
+    /// What is attested.
+    pub attributes: Attributes,
+}
+
+/// The fields of one line of CSV. Quoted fields are understood, but none goes over the end of a line.
+pub fn csv_fields(line: &[u8]) -> Result<Vec<String>, Refusal> {
+    let mut reader =
+        csv::ReaderBuilder::new().has_headers(false).flexible(true).buffer_capacity(1024).from_reader(line);
+    match reader.records().next() {
+        Some(Ok(record)) => Ok(record.iter().map(str::to_owned).collect()),
+        _ => refuse(ImportCode::RowSyntax, "not a line of CSV in UTF-8"),
+    }
+}
+
+fn commitment(text: &str) -> Result<Fr, Refusal> {
+    match from_hex(text) {
+        Ok(value) if value != Fr::default() => Ok(value),
+        Ok(_) => refuse(ImportCode::CommitmentInvalid, "a commitment is 0"),
+        Err(e) => Err((ImportCode::CommitmentInvalid, e.to_string())),
+    }
+}
+
+/// A whole number in a CSV field, as JSON would write it.
+fn integer(text: &str, name: &str) -> Result<i64, Refusal> {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    let plain = digits.bytes().all(|b| b.is_ascii_digit()) && (digits == "0" || !digits.starts_with('0'));
+    match text.parse() {
+        Ok(number) if plain => Ok(number),
+        _ => Err((ImportCode::RowSyntax, format!("{name} is not a whole number"))),
+    }
+}

@@ -1,0 +1,201 @@
+//! Sealing: the changes gathered since the last epoch become a new root and a signed statement.
+
+use super::Authority;
+use crate::error::RegistryError;
+use crate::store::{ChangeKind, Sealing, SealingState, StoreError, StoredEpoch};
+use rand::seq::SliceRandom;
+use rand::{CryptoRng, RngCore};
+use std::collections::BTreeMap;
+use veilpass_protocol::cells::{Cell, Cells};
+use veilpass_protocol::day::Timestamp;
+use veilpass_protocol::epoch::{Changes, EpochStatement, NextEpochError, RemovedCounts, open_note};
+use veilpass_protocol::field::Fr;
+use veilpass_protocol::note::AuthorityKey;
+use veilpass_protocol::tree::{CAPACITY, Tree};
+
+/// How often a sealer looks again when changes come in between.
+const ATTEMPTS: u32 = 5;
+
+/// In which order the additions of an epoch take the next places.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PlaceOrder {
+    /// At random: a place must not tell who came before whom.
+    Random,
+    /// As they were accepted; for tests only.
+    AsAccepted,
+}
+
+/// A sealed epoch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Epoch {
+    /// What was signed.
+    pub statement: EpochStatement,
+    /// The signed note.
+    pub note: String,
+    /// The bytes of the cells file.
+    pub cells: Vec<u8>,
+}
+
+impl Epoch {
+    /// The JSON form of contract §4.
+    pub fn to_json(&self) -> String {
+        self.statement.to_json(&self.note)
+    }
+
+    /// Reads what the store holds; what this authority has not signed is a damaged store.
+    pub(super) fn read(stored: StoredEpoch, key: &AuthorityKey) -> Result<Epoch, RegistryError> {
+        let statement = open_note(&stored.note, key)
+            .ok()
+            .filter(|statement| statement.epoch == stored.epoch)
+            .ok_or(StoreError::Damaged("an epoch's note"))?;
+        Ok(Epoch { statement, note: stored.note, cells: stored.cells })
+    }
+}
+
+impl Authority {
+    /// Seals an epoch. With nothing to change there is still a new epoch with the same root. A time
+    /// that is not later than the last epoch's is refused and changes nothing.
+    pub async fn seal<R: RngCore + CryptoRng + Send>(
+        &self,
+        now: Timestamp,
+        order: PlaceOrder,
+        rng: &mut R,
+    ) -> Result<Epoch, RegistryError> {
+        let mut attempt = 1;
+        loop {
+            let state = self.store.sealing_state().await?;
+            let (epoch, sealing) = self.next_epoch(state, now, order, rng)?;
+            match self.store.seal(&sealing).await {
+                Ok(()) => {
+                    self.store.erase_remnants().await?;
+                    return Ok(epoch);
+                }
+                // The text that was just signed is dropped here and leaves this process never.
+                Err(StoreError::Superseded) if attempt < ATTEMPTS => attempt += 1,
+                Err(e) => return Err(e.into()),
+            }
+        }
+    }
+
+    /// The statement that follows from the state, and what the store has to do for it.
+    fn next_epoch<R: RngCore + CryptoRng>(
+        &self,
+        state: SealingState,
+        now: Timestamp,
+        order: PlaceOrder,
+        rng: &mut R,
+    ) -> Result<(Epoch, Sealing), RegistryError> {
+        let previous = state.latest.map(|stored| Epoch::read(stored, &self.key())).transpose()?;
+        let previous = previous.map(|epoch| epoch.statement);
+        if let Some(last) = previous.as_ref().map(|p| p.sealed_at).filter(|last| now <= *last) {
+            return Err(RegistryError::NotLater { now, last });
+        }
+        let first_place = previous.as_ref().map_or(0, |p| p.places_used);
+        let mut enrolled: Vec<u64> = state
+            .changes
+            .iter()
+            .filter(|change| matches!(change.kind, ChangeKind::Enrol { .. }))
+            .map(|change| change.sequence)
+            .collect();
+        if order == PlaceOrder::Random {
+            enrolled.shuffle(rng);
+        }
+        let added = enrolled.len() as u64;
+        let places_used = first_place + added;
+        if places_used > CAPACITY {
+            return Err(RegistryError::Internal("the tree is full".into()));
+        }
+        let placed: Vec<(u64, u64)> = enrolled.into_iter().zip(first_place..).collect();
+        let place_of: BTreeMap<u64, u64> = placed.iter().copied().collect();
+
+        let mut leaves = Leaves::new(places_used, &state.leaves)?;
+        let mut cells: BTreeMap<Cell, u64> = BTreeMap::new();
+        for (cell, count) in state.cells {
+            *cells.entry(cell).or_default() += count;
+        }
+        let mut removed = RemovedCounts::default();
+        let mut consumed = Vec::with_capacity(state.changes.len());
+        for change in state.changes {
+            let reason = match change.kind {
+                ChangeKind::Enrol { leaf, cell, withdrawn: None } => {
+                    let place = place_of.get(&change.sequence).copied();
+                    leaves.put(place.ok_or(StoreError::Damaged("a pending change"))?, leaf)?;
+                    *cells.entry(cell).or_default() += 1;
+                    None
+                }
+                // Its place is taken and left in the same epoch.
+                ChangeKind::Enrol { withdrawn: Some(reason), .. } => Some(reason),
+                ChangeKind::Remove { place, cell, reason } => {
+                    leaves.put(place, Fr::default())?;
+                    let left = cells.get_mut(&cell).and_then(|n| n.checked_sub(1).map(|less| *n = less));
+                    left.ok_or(StoreError::Damaged("the cells"))?;
+                    Some(reason)
+                }
+            };
+            if let Some(reason) = reason {
+                removed.add(reason, 1);
+            }
+            consumed.push((change.sequence, reason));
+        }
+
+        let live = leaves.live();
+        let number = previous.as_ref().map_or(0, |p| p.epoch) + 1;
+        let cells = Cells::count(number, now, cells);
+        let changes = Changes {
+            sealed_at: now,
+            root: leaves.root(),
+            added,
+            removed,
+            cells: cells.hash(),
+            circuits: self.circuits.clone(),
+        };
+        let statement = EpochStatement::next(self.signer.public().origin(), previous.as_ref(), changes)
+            .map_err(|e| match (e, &previous) {
+                (NextEpochError::NotLater, Some(p)) => RegistryError::NotLater { now, last: p.sealed_at },
+                _ => StoreError::Damaged("the counts of the last epoch").into(),
+            })?;
+        // The chain of counts and the leaves themselves must tell the same.
+        if statement.live != live || statement.places_used != places_used {
+            return Err(StoreError::Damaged("the counts of the last epoch").into());
+        }
+        let note = statement.sign(&self.signer).map_err(|e| RegistryError::Internal(e.to_string()))?;
+        let cells = cells.to_jcs();
+        let epoch = StoredEpoch { epoch: number, note: note.clone(), cells: cells.clone() };
+        let sealing = Sealing { epoch, sealed_at: now, places_used, live, placed, consumed };
+        Ok((Epoch { statement, note, cells }, sealing))
+    }
+}
+
+/// The leaves by place while an epoch is made, 0 where none is.
+struct Leaves(Vec<Fr>);
+
+impl Leaves {
+    fn new(places: u64, live: &[(u64, Fr)]) -> Result<Leaves, RegistryError> {
+        let places =
+            usize::try_from(places).map_err(|_| RegistryError::Internal("too many places".into()))?;
+        let mut leaves = Leaves(vec![Fr::default(); places]);
+        for (place, leaf) in live {
+            leaves.put(*place, *leaf)?;
+        }
+        Ok(leaves)
+    }
+
+    fn put(&mut self, place: u64, leaf: Fr) -> Result<(), RegistryError> {
+        let slot = usize::try_from(place).ok().and_then(|place| self.0.get_mut(place));
+        *slot.ok_or(StoreError::Damaged("a leaf's place"))? = leaf;
+        Ok(())
+    }
+
+    fn live(&self) -> u64 {
+        self.0.iter().filter(|leaf| **leaf != Fr::default()).count() as u64
+    }
+
+    fn root(self) -> Fr {
+        Tree::from_leaves(self.0).root()
+    }
+}
+
+/// The tree of live leaves, as many places long as are in use.
+pub(super) fn tree(places_used: u64, live: &[(u64, Fr)]) -> Result<Tree, RegistryError> {
+    Ok(Tree::from_leaves(Leaves::new(places_used, live)?.0))
+}

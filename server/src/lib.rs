@@ -1,0 +1,14 @@
+//! The services of Veilpass: the authority's registry and a platform's requests, on folders and files.
+//!
+//! This crate owns IO and configuration; time and randomness are arguments throughout.
+#![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing))]
+#![deny(missing_docs)]
+
+pub mod authority;
+mod error;
+pub mod files;
+pub mod platform;
+pub mod store;
+pub mod token;
+
+pub use error::{Blame, RegistryError};

@@ -1,0 +1,104 @@
+//! A platform's folder: the key that signs its requests, and the hash of its token.
+
+use crate::error::RegistryError;
+use crate::files::{self, Access, NewFolder};
+use crate::token;
+use ed25519_dalek::{SigningKey, VerifyingKey};
+use rand::{CryptoRng, RngCore};
+use std::fmt;
+use std::io::ErrorKind;
+use std::path::Path;
+use veilpass_protocol::field::hex32;
+use veilpass_protocol::json::base64url;
+use zeroize::Zeroizing;
+
+const REQUEST_KEY: &str = "request.key";
+const TOKEN_HASH: &str = "token.sha256";
+const HEADER: &str = "veilpass platform key v1";
+
+/// What `platform keygen` shows, once.
+#[derive(Clone, PartialEq, Eq, serde::Serialize)]
+pub struct NewPlatform {
+    /// The Ed25519 public key for the directory, base64url.
+    pub key: String,
+    /// The bearer token for the platform's API.
+    pub token: String,
+}
+
+impl fmt::Debug for NewPlatform {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "NewPlatform({}, …)", self.key)
+    }
+}
+
+/// A platform's keys.
+#[derive(Debug)]
+pub struct PlatformKeys {
+    signing: SigningKey,
+    token_hash: [u8; 32],
+}
+
+impl PlatformKeys {
+    /// Makes a platform's folder, which must be absent or empty.
+    pub fn generate<R: RngCore + CryptoRng>(
+        folder: &Path,
+        rng: &mut R,
+    ) -> Result<NewPlatform, RegistryError> {
+        let vacant = |e: files::FileError| match e.kind {
+            ErrorKind::AlreadyExists | ErrorKind::DirectoryNotEmpty => {
+                RegistryError::NotVacant(folder.display().to_string())
+            }
+            _ => RegistryError::File(e),
+        };
+        let staged = NewFolder::begin(folder).map_err(vacant)?;
+        let signing = SigningKey::generate(rng);
+        let (token, token_hash) = token::generate(rng);
+        let secret = Zeroizing::new(format!("{HEADER}\n{}\n", *encode(&signing)));
+        files::create(&staged.path().join(REQUEST_KEY), secret.as_bytes(), Access::Private)?;
+        let hash = format!("{}\n", hex::encode(token_hash));
+        files::create(&staged.path().join(TOKEN_HASH), hash.as_bytes(), Access::Private)?;
+        staged.finish().map_err(vacant)?;
+        Ok(NewPlatform { key: base64url::encode(signing.verifying_key().as_bytes()), token })
+    }
+
+    /// Reads a platform's folder.
+    pub fn open(folder: &Path) -> Result<PlatformKeys, RegistryError> {
+        let bad =
+            |name: &str| RegistryError::NotOurs(format!("{}: {name} is not in its form", folder.display()));
+        if !folder.join(REQUEST_KEY).is_file() {
+            return Err(RegistryError::NotOurs(format!("{} is no platform's folder", folder.display())));
+        }
+        let text = Zeroizing::new(files::read_text(&folder.join(REQUEST_KEY))?);
+        let signing = decode(&text).ok_or_else(|| bad(REQUEST_KEY))?;
+        let hash = files::read_text(&folder.join(TOKEN_HASH))?;
+        let token_hash = hash.strip_suffix('\n').and_then(hex32).ok_or_else(|| bad(TOKEN_HASH))?;
+        Ok(PlatformKeys { signing, token_hash })
+    }
+
+    /// The key that wallets find in the directory.
+    pub fn key(&self) -> VerifyingKey {
+        self.signing.verifying_key()
+    }
+
+    /// Signs requests.
+    pub fn signing_key(&self) -> &SigningKey {
+        &self.signing
+    }
+
+    /// SHA-256 of the token ([`token::hash`]); compare in constant time.
+    pub fn token_hash(&self) -> &[u8; 32] {
+        &self.token_hash
+    }
+}
+
+fn encode(key: &SigningKey) -> Zeroizing<String> {
+    let seed = Zeroizing::new(key.to_bytes());
+    Zeroizing::new(base64url::encode(&*seed))
+}
+
+fn decode(text: &str) -> Option<SigningKey> {
+    let encoded = text.strip_prefix(HEADER)?.strip_prefix('\n')?.strip_suffix('\n')?;
+    let seed = Zeroizing::new(base64url::decode(encoded)?);
+    let seed = Zeroizing::new(<[u8; 32]>::try_from(seed.as_slice()).ok()?);
+    Some(SigningKey::from_bytes(&seed))
+}

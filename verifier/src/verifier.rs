@@ -1,0 +1,214 @@
+//! Verification in the order of contract §6; the first failure is reported:
+//!
+//! key, request, epochs (misconfigured) → presentation syntax → circuit → epoch → request expired,
+//! replayed → points → pairing → pseudonym spent.
+
+use crate::epochs::AcceptedEpochs;
+use crate::error::{Misconfigured, Unacceptable, VerifyError};
+use crate::evidence::VerifiedPresentation;
+use crate::key::{KeyError, Origin, VerifyingKey};
+use crate::memory::{Consumed, Memory, Reuse};
+use crate::pairing::PreparedKey;
+use crate::policy::Policy;
+use crate::proof::Proof;
+use rand::{CryptoRng, RngCore};
+use std::collections::BTreeMap;
+use veilpass_protocol::circuit_id::CircuitId;
+use veilpass_protocol::day::{Day, Timestamp};
+use veilpass_protocol::presentation::Presentation;
+use veilpass_protocol::request::Request;
+use veilpass_protocol::statement::Statement;
+
+/// The platform's pinned keys and its policy. Cheap to share between threads; it changes nothing.
+#[derive(Debug, Clone)]
+pub struct Verifier {
+    policy: Policy,
+    keys: BTreeMap<CircuitId, PreparedKey>,
+}
+
+/// A presentation that has passed every cheap check, up to "request expired". The next questions are
+/// whether the request has been answered already (the platform's store knows), then the proof.
+#[derive(Debug, Clone)]
+#[must_use = "the proof has not been checked yet"]
+pub struct Screened<'v> {
+    key: &'v PreparedKey,
+    statement: Statement,
+    presentation: Presentation,
+    request: Request,
+    now: Timestamp,
+}
+
+/// Why [`Verifier::accept`] did not accept.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AcceptError<E> {
+    /// The presentation is refused.
+    #[error(transparent)]
+    Refused(#[from] VerifyError),
+    /// The store could not answer. Nothing is known about the presentation and it is not accepted.
+    #[error("the platform's store failed")]
+    Store(E),
+}
+
+impl Verifier {
+    /// Without any key yet.
+    pub fn new(policy: Policy) -> Verifier {
+        Verifier { policy, keys: BTreeMap::new() }
+    }
+
+    /// Pins the key in this file: well formed, safe, and no DEV key unless the policy allows it. Ship
+    /// the file with the platform; never fetch it.
+    pub fn with_key(self, file: &[u8]) -> Result<Verifier, KeyError> {
+        self.with_verifying_key(VerifyingKey::from_bytes(file)?)
+    }
+
+    /// Pins a key that has been read already.
+    pub fn with_verifying_key(mut self, key: VerifyingKey) -> Result<Verifier, KeyError> {
+        let (id, origin) = (key.circuit_id(), key.origin());
+        let prepared = PreparedKey::new(key)?;
+        if origin == Origin::Dev && !self.policy.dev_keys_allowed() {
+            return Err(KeyError::Dev(id));
+        }
+        self.keys.insert(id, prepared);
+        Ok(self)
+    }
+
+    /// The policy.
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// The circuits whose keys are pinned.
+    pub fn circuits(&self) -> impl Iterator<Item = CircuitId> + '_ {
+        self.keys.keys().copied()
+    }
+
+    /// Everything before the proof. `request` is the platform's own, as it was sent; `presentation` is
+    /// what came back, in either form; `now` is the platform's clock.
+    pub fn screen(
+        &self,
+        request: &Request,
+        presentation: &[u8],
+        epochs: &AcceptedEpochs,
+        now: Timestamp,
+    ) -> Result<Screened<'_>, VerifyError> {
+        let asked = request.circuit;
+        let key = self.keys.get(&asked).ok_or(KeyError::Mismatch { asked })?;
+        check_request(request, now)?;
+        epochs.check(&self.policy, now)?;
+        let presentation = Presentation::read(presentation)?;
+        if presentation.circuit != asked {
+            return Err(Unacceptable::CircuitUnknown(presentation.circuit).into());
+        }
+        let root = epochs.root(presentation.epoch, &self.policy, now)?;
+        if now >= request.expires_at {
+            return Err(Unacceptable::RequestExpired(request.expires_at).into());
+        }
+        let statement = Statement::for_request(request, root, presentation.pseudonym)?;
+        Ok(Screened { key, statement, presentation, request: request.clone(), now })
+    }
+
+    /// Screens the presentation and checks its proof. The result is evidence, and has used nothing up:
+    /// what it says counts once only if its [`crate::Entry`] goes into the platform's store, in
+    /// one atomic insert. [`Verifier::accept`] does both.
+    pub fn verify(
+        &self,
+        request: &Request,
+        presentation: &[u8],
+        epochs: &AcceptedEpochs,
+        now: Timestamp,
+    ) -> Result<VerifiedPresentation, VerifyError> {
+        self.screen(request, presentation, epochs, now)?.check_proof()
+    }
+
+    /// Verifies and uses up: the request's nonce always, the pseudonym as `reuse` says. Nothing is
+    /// consumed by a presentation that is refused.
+    pub fn accept<M: Memory>(
+        &self,
+        request: &Request,
+        presentation: &[u8],
+        epochs: &AcceptedEpochs,
+        memory: &M,
+        reuse: Reuse,
+        now: Timestamp,
+    ) -> Result<VerifiedPresentation, AcceptError<M::Error>> {
+        let screened = self.screen(request, presentation, epochs, now)?;
+        let answered = memory.is_answered(&request.nonce);
+        if answered.map_err(AcceptError::Store)? {
+            return Err(VerifyError::from(Unacceptable::RequestReplayed).into());
+        }
+        let verified = screened.check_proof()?;
+        let consumed = memory.consume(&verified.entry(reuse));
+        match consumed.map_err(AcceptError::Store)? {
+            Consumed::First => Ok(verified),
+            Consumed::Replayed => Err(VerifyError::from(Unacceptable::RequestReplayed).into()),
+            Consumed::Spent => Err(VerifyError::from(Unacceptable::PseudonymSpent).into()),
+        }
+    }
+
+    /// Verifies many presentations at once, each with the outcome that [`Verifier::verify`] has for it.
+    /// `rng` must be unpredictable for whoever made the proofs.
+    pub fn verify_batch<R: RngCore + CryptoRng>(
+        &self,
+        items: &[(&Request, &[u8])],
+        epochs: &AcceptedEpochs,
+        now: Timestamp,
+        rng: &mut R,
+    ) -> Vec<Result<VerifiedPresentation, VerifyError>> {
+        let decode = |(request, presentation): &(&Request, &[u8])| {
+            let screened = self.screen(request, presentation, epochs, now)?;
+            let proof = Proof::from_bytes(&screened.presentation.proof)?;
+            Ok((screened, proof))
+        };
+        let decoded: Vec<Result<(Screened<'_>, Proof), VerifyError>> = items.iter().map(decode).collect();
+        // One product per key; within it, the order of the items.
+        let mut verdicts = BTreeMap::new();
+        for (id, key) in &self.keys {
+            let of_key = decoded.iter().flatten();
+            let of_key: Vec<(Statement, Proof)> = of_key
+                .filter(|(screened, _)| screened.presentation.circuit == *id)
+                .map(|(screened, proof)| (screened.statement.clone(), proof.clone()))
+                .collect();
+            verdicts.insert(*id, key.check_batch(&of_key, rng).into_iter());
+        }
+        let settle = |item: Result<(Screened<'_>, Proof), VerifyError>| {
+            let (screened, _) = item?;
+            let of_key = verdicts.get_mut(&screened.presentation.circuit);
+            match of_key.and_then(Iterator::next) {
+                Some(Ok(())) => Ok(screened.proven()),
+                Some(Err(invalid)) => Err(invalid.into()),
+                // Each screened item got a verdict above; if not, the slow twin decides.
+                None => screened.check_proof(),
+            }
+        };
+        decoded.into_iter().map(settle).collect()
+    }
+}
+
+impl Screened<'_> {
+    /// The platform's request, whose nonce a store is asked about.
+    pub fn request(&self) -> &Request {
+        &self.request
+    }
+
+    /// Decodes the proof's points and checks the pairing.
+    pub fn check_proof(self) -> Result<VerifiedPresentation, VerifyError> {
+        let proof = Proof::from_bytes(&self.presentation.proof)?;
+        self.key.check(&self.statement, &proof)?;
+        Ok(self.proven())
+    }
+
+    /// Only after the proof was checked.
+    fn proven(self) -> VerifiedPresentation {
+        VerifiedPresentation::new(self.request, self.presentation, self.statement, self.now)
+    }
+}
+
+/// The platform's own request: what may be asked (W2, W3, contract §4), and for which day.
+pub(crate) fn check_request(request: &Request, now: Timestamp) -> Result<(), Misconfigured> {
+    request.check()?;
+    let today = Day::of(now);
+    if request.valid_on.number().abs_diff(today.number()) > 1 {
+        return Err(Misconfigured::RequestDate { valid_on: request.valid_on, today });
+    }
+    Ok(())
+}

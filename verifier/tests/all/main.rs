@@ -1,0 +1,10 @@
+//! Tests of the verifier through its public interface. The proofs are simulated with a key whose
+//! trapdoor is known: no circuit and no prover takes part.
+
+mod epochs;
+mod memory;
+mod model;
+mod order;
+mod testkit;
+mod verify;
+mod world;
