@@ -45,7 +45,7 @@ pub struct Question {
     pub tells_birthday: bool,
     /// W8: about so many people fit.
     pub crowd: u64,
-    /// Where the answer goes.
+    /// Where the answer goes, and nowhere else: whoever sends it follows no redirect (W6).
     pub response_uri: String,
     request: AnyRequest,
     channel: Channel,
@@ -242,14 +242,13 @@ impl Wallet {
         })?;
         let newest = epochs.newest().ok_or(Refusal::NotEnrolled)?;
         let credential = self.credential.as_ref().ok_or(Refusal::NotEnrolled)?;
-        let own = &self.state.own;
-        if own.place.is_none() {
+        if self.state.own(&credential.leaf()).place.is_none() {
             return Err(Refusal::NotEnrolled);
         }
         if credential.attributes.expires_on.is_some_and(|last| last < asked.valid_on) {
             return Err(Refusal::CredentialExpired);
         }
-        let path = own.path.as_ref().ok_or(Refusal::CredentialRemoved)?;
+        let witness = self.export_witness().ok_or(Refusal::CredentialRemoved)?;
         let scope = asked.scope().map_err(|e| Refusal::RequestSyntax(e.to_string()))?;
         let statement = Statement::for_request(asked, newest.root, pseudonym(&self.k, &scope, 0)).map_err(
             |e| match e {
@@ -257,14 +256,6 @@ impl Wallet {
                 other => Refusal::RequestSyntax(other.to_string()),
             },
         )?;
-        let witness = Witness {
-            k: *self.k.expose(),
-            d: *self.d.expose(),
-            packed: credential.attributes.pack(),
-            link: credential.link,
-            slot: Fr::default(),
-            path: path.0,
-        };
         Ok((newest.epoch, newest.live, statement, witness))
     }
 

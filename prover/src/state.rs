@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use veilpass_protocol::cells::Cells;
 use veilpass_protocol::day::Timestamp;
 use veilpass_protocol::directory::PlatformEntry;
-use veilpass_protocol::field::to_bytes;
+use veilpass_protocol::field::{Fr, from_bytes, from_hex, to_bytes, to_hex};
 use veilpass_protocol::identity::PseudonymSecret;
 use veilpass_protocol::json::{self, base64url, version_1};
 use veilpass_protocol::note::AuthorityKey;
@@ -27,6 +27,8 @@ const MAX_HISTORY: usize = 1000;
 /// Where the wallet's own leaf is.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Own {
+    /// The leaf that all this is about; with another credential it is worth nothing.
+    pub(crate) leaf: Option<Fr>,
     /// Its place, once it was found in a sealed tree.
     pub(crate) place: Option<u64>,
     /// Its path in the newest synced tree; `None` with a place means that the leaf was removed.
@@ -82,6 +84,7 @@ struct Json {
     epochs: Option<String>,
     cells: Option<Cells>,
     platforms: Vec<PlatformEntry>,
+    leaf: Option<String>,
     place: Option<u64>,
     /// 11 × 8 nodes of 32 bytes.
     path: Option<String>,
@@ -95,6 +98,15 @@ impl State {
     /// The authority that this wallet has synced with.
     pub(crate) fn authority(&self) -> Option<&AuthorityKey> {
         self.epochs.as_ref().map(AcceptedEpochs::authority)
+    }
+
+    /// What is known of a leaf; nothing, if it is another than the one that was looked for.
+    pub(crate) fn own(&self, leaf: &Fr) -> Own {
+        if self.own.leaf == Some(*leaf) {
+            self.own.clone()
+        } else {
+            Own { leaf: Some(*leaf), ..Own::default() }
+        }
     }
 
     /// Keeps what became of a request.
@@ -114,6 +126,7 @@ impl State {
             epochs: self.epochs.as_ref().map(|e| String::from_utf8_lossy(&e.save()).into_owned()),
             cells: self.cells.clone(),
             platforms: self.platforms.clone(),
+            leaf: self.own.leaf.as_ref().map(to_hex),
             place: self.own.place,
             path: self.own.path.as_ref().map(encode),
             searched: self.own.searched,
@@ -141,11 +154,12 @@ impl State {
         };
         let path =
             j.path.map(|text| decode_path(&text).ok_or_else(|| damaged("the path".into()))).transpose()?;
+        let leaf = j.leaf.map(|text| from_hex(&text).map_err(|e| damaged(e.to_string()))).transpose()?;
         Ok(State {
             epochs,
             cells: j.cells,
             platforms: j.platforms,
-            own: Own { place: j.place, path, searched: j.searched },
+            own: Own { leaf, place: j.place, path, searched: j.searched },
             pins: j.pins,
             slots: j.slots,
             history: j.history,
@@ -156,10 +170,7 @@ impl State {
 fn decode_path(text: &str) -> Option<Path> {
     let bytes = base64url::decode(text)?;
     let (chunks, []) = bytes.as_chunks::<32>() else { return None };
-    let nodes = chunks
-        .iter()
-        .map(|chunk| veilpass_protocol::field::from_bytes(chunk).ok())
-        .collect::<Option<Vec<_>>>()?;
+    let nodes = chunks.iter().map(|chunk| from_bytes(chunk).ok()).collect::<Option<Vec<_>>>()?;
     let (levels, []) = nodes.as_chunks::<8>() else { return None };
     Some(Path(levels.try_into().ok()?))
 }
@@ -176,7 +187,7 @@ const STATE_WORK: WorkFactor = match WorkFactor::new(1) {
 fn state_passphrase(k: &PseudonymSecret) -> SecretString {
     let secret = Zeroizing::new(to_bytes(k.expose()));
     let digest = Zeroizing::new(<[u8; 32]>::from(
-        Sha256::new().chain_update("veilpass:wallet-state:v1").chain_update(&*secret).finalize(),
+        Sha256::new().chain_update("veilpass:wallet-state:v1").chain_update(secret.as_slice()).finalize(),
     ));
     SecretString::from(base64url::encode(&*digest))
 }

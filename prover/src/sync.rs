@@ -108,7 +108,14 @@ impl Wallet {
         let cells = fetch_cells(source, &statement)?;
         let platforms = fetch_platforms(source, authority)?;
         let own = match &self.credential {
-            Some(credential) => find_own(source, &statement, authority, credential, &self.state.own, cover)?,
+            Some(credential) => find_own(
+                source,
+                &statement,
+                authority,
+                credential,
+                &self.state.own(&credential.leaf()),
+                cover,
+            )?,
             None => Own::default(),
         };
         let enrolled = own.path.is_some();
@@ -164,7 +171,7 @@ fn find_own<S: Source + ?Sized>(
     let mut tiles = Tiles::new(source, statement.epoch, statement.root, used, cover);
     if let Some(place) = known.place {
         let found = tiles.look_up(&leaf, place)?;
-        return Ok(Own { place: Some(place), path: found.map(|f| f.path), searched: known.searched });
+        return Ok(Own { path: found.map(|f| f.path), ..known.clone() });
     }
     let since = places_before(source, statement, authority, credential.attributes.enrolled_on)?;
     let from = since.max(known.searched);
@@ -173,8 +180,10 @@ fn find_own<S: Source + ?Sized>(
         found => found,
     };
     Ok(match found {
-        Some(Found { place, path }) => Own { place: Some(place), path: Some(path), searched: place },
-        None => Own { place: None, path: None, searched: used },
+        Some(Found { place, path }) => {
+            Own { leaf: Some(leaf), place: Some(place), path: Some(path), searched: place }
+        }
+        None => Own { leaf: Some(leaf), place: None, path: None, searched: used },
     })
 }
 

@@ -6,6 +6,7 @@
 
 use crate::source::{Source, SourceError};
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use veilpass_protocol::field::Fr;
 use veilpass_protocol::tile::{TILE_NODES, Tile, TileError, TileId, path_from_tiles};
 use veilpass_protocol::tree::{CAPACITY, Path, zero};
@@ -82,7 +83,7 @@ impl Block {
 impl<'a, S: Source + ?Sized> Tiles<'a, S> {
     /// The tiles of the epoch with this root.
     pub(crate) fn new(source: &'a S, epoch: u64, root: Fr, places_used: u64, cover: Cover) -> Tiles<'a, S> {
-        Tiles { source, epoch, root, places_used, cover, upper: BTreeMap::new() }
+        Tiles { source, epoch, root, places_used: places_used.min(CAPACITY), cover, upper: BTreeMap::new() }
     }
 
     /// Looks for a leaf in the blocks that cover places `from .. to`.
@@ -137,8 +138,8 @@ impl<'a, S: Source + ?Sized> Tiles<'a, S> {
                 .saturating_sub(start * PLACES);
             if whole || most >= self.cover.live {
                 for index in start..end.min(used_tiles) {
-                    if !tiles.contains_key(&index) {
-                        tiles.insert(index, self.fetch(TileId { level: 0, index })?);
+                    if let Entry::Vacant(entry) = tiles.entry(index) {
+                        entry.insert(self.fetch(TileId { level: 0, index })?);
                     }
                 }
                 let live: u64 = tiles.values().flatten().map(live_leaves).sum();

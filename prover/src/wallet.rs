@@ -4,7 +4,7 @@ use crate::credential::explain;
 use crate::crypt::{self, SealFailed, WorkFactor};
 use crate::refusal::Refusal;
 use crate::rules::Rules;
-use crate::state::{HistoryEntry, Own, State};
+use crate::state::{HistoryEntry, State};
 use age::secrecy::SecretString;
 use rand::{CryptoRng, RngCore};
 use serde::{Deserialize, Serialize};
@@ -73,10 +73,6 @@ impl Wallet {
         if self.rules.w9 {
             explain(&credential, &self.k, &self.d, self.state.authority())?;
         }
-        // Another leaf is looked for anew; the same one stays where it is.
-        if self.credential.as_ref().map(Credential::leaf) != Some(credential.leaf()) {
-            self.state.own = Own::default();
-        }
         self.credential = Some(credential);
         Ok(())
     }
@@ -88,16 +84,18 @@ impl Wallet {
     }
 
     /// The private inputs of the wallet's own leaf in the newest synced epoch, with slot 0: an explicit
-    /// export of both secrets, to test what a wallet without rules could do. `None` without a path.
+    /// export of both secrets, also to test what a wallet without rules could do. `None` without a path.
     pub fn export_witness(&self) -> Option<Witness> {
-        let (credential, path) = (self.credential.as_ref()?, self.state.own.path.as_ref()?);
-        let mut witness = Witness::default();
-        witness.k = *self.k.expose();
-        witness.d = *self.d.expose();
-        witness.packed = credential.attributes.pack();
-        witness.link = credential.link;
-        witness.path = path.0;
-        Some(witness)
+        let credential = self.credential.as_ref()?;
+        let path = self.state.own(&credential.leaf()).path?;
+        Some(Witness {
+            k: *self.k.expose(),
+            d: *self.d.expose(),
+            packed: credential.attributes.pack(),
+            link: credential.link,
+            slot: Fr::default(),
+            path: path.0,
+        })
     }
 
     /// What became of earlier requests, oldest first.

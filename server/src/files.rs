@@ -121,27 +121,34 @@ pub fn is_vacant(path: &Path) -> Result<bool, FileError> {
     }
 }
 
-/// A folder that comes into being whole: filled beside its place, then renamed there. Dropped before
+/// A folder that comes into being whole: filled aside, then put in its place. Dropped before
 /// [`NewFolder::finish`], it leaves nothing behind.
 #[derive(Debug)]
 pub struct NewFolder {
     staged: tempfile::TempDir,
     place: PathBuf,
+    last: &'static str,
+    inside: bool,
 }
 
 impl NewFolder {
-    /// Begins a folder, readable by its owner only. `place` must be vacant.
-    pub fn begin(place: &Path) -> Result<NewFolder, FileError> {
+    /// Begins a folder, readable by its owner only. `place` must be vacant. `last` is the file by which
+    /// the folder is known for what it is.
+    pub fn begin(place: &Path, last: &'static str) -> Result<NewFolder, FileError> {
         if !is_vacant(place)? {
             return Err(FileError::new(place, &io::ErrorKind::AlreadyExists.into()));
         }
-        make_folder(folder_of(place))?;
+        // A folder that is there may be a mount point or somebody's working folder: it is filled, not
+        // replaced.
+        let inside = place.is_dir();
+        let beside = if inside { place } else { folder_of(place) };
+        make_folder(beside)?;
         let staged = tempfile::Builder::new()
             .prefix(".new-")
             .permissions(Permissions::from_mode(0o700))
-            .tempdir_in(folder_of(place))
+            .tempdir_in(beside)
             .map_err(at(place))?;
-        Ok(NewFolder { staged, place: place.to_owned() })
+        Ok(NewFolder { staged, place: place.to_owned(), last, inside })
     }
 
     /// Where to put its files.
@@ -149,13 +156,26 @@ impl NewFolder {
         self.staged.path()
     }
 
-    /// Puts the folder in its place. An empty folder there is replaced; anything else is an error.
+    /// Puts everything in its place, `last` at the end. Nothing that is there is overwritten.
     pub fn finish(self) -> Result<(), FileError> {
         sync_folder(self.staged.path())?;
-        fs::rename(self.staged.path(), &self.place).map_err(at(&self.place))?;
-        // Nothing is left at the old path for the guard to remove.
-        drop(self.staged.keep());
-        sync_folder(folder_of(&self.place))
+        if !self.inside {
+            fs::rename(self.staged.path(), &self.place).map_err(at(&self.place))?;
+            // Nothing is left at the old path for the guard to remove.
+            drop(self.staged.keep());
+            return sync_folder(folder_of(&self.place));
+        }
+        let entries =
+            || fs::read_dir(self.staged.path())?.map(|e| Ok(e?.file_name())).collect::<io::Result<Vec<_>>>();
+        let mut names = entries().map_err(at(&self.place))?;
+        names.sort_by_key(|name| name.as_os_str() == self.last);
+        for name in names {
+            let (from, to) = (self.staged.path().join(&name), self.place.join(&name));
+            // A link, unlike a rename, refuses to replace a file; a folder is replaced only if empty.
+            let moved = if from.is_dir() { fs::rename(&from, &to) } else { fs::hard_link(&from, &to) };
+            moved.map_err(at(&to))?;
+        }
+        sync_folder(&self.place)
     }
 }
 
@@ -268,20 +288,52 @@ mod tests {
     fn a_folder_comes_whole_or_not_at_all() {
         let parent = tempfile::tempdir().unwrap();
         let place = parent.path().join("deep/new");
-        let folder = NewFolder::begin(&place).unwrap();
+        let deep = parent.path().join("deep");
+        let folder = NewFolder::begin(&place, "a").unwrap();
         write(&folder.path().join("a"), b"1", Access::Private).unwrap();
         assert!(!place.exists());
         drop(folder);
-        assert_eq!(names(&parent.path().join("deep")), [""; 0]);
-        fs::create_dir(&place).unwrap();
-        let folder = NewFolder::begin(&place).unwrap();
-        let late = NewFolder::begin(&place).unwrap();
-        write(&folder.path().join("a"), b"1", Access::Private).unwrap();
-        folder.finish().unwrap();
-        assert_eq!(names(&place), ["a"]);
-        assert_eq!(NewFolder::begin(&place).unwrap_err().kind, io::ErrorKind::AlreadyExists);
+        assert_eq!(names(&deep), [""; 0]);
+        let fill = |folder: &NewFolder, text: &[u8]| {
+            write(&folder.path().join("a"), text, Access::Private).unwrap();
+            make_folder(&folder.path().join("b")).unwrap();
+            write(&folder.path().join("b/c"), text, Access::Private).unwrap();
+        };
+        let (first, late) = (NewFolder::begin(&place, "a").unwrap(), NewFolder::begin(&place, "a").unwrap());
+        fill(&first, b"1");
+        fill(&late, b"2");
+        first.finish().unwrap();
+        assert_eq!(NewFolder::begin(&place, "a").unwrap_err().kind, io::ErrorKind::AlreadyExists);
         assert_eq!(late.finish().unwrap_err().kind, io::ErrorKind::DirectoryNotEmpty);
-        assert_eq!(names(&parent.path().join("deep")), ["new"]);
+        assert_eq!(
+            (names(&deep), names(&place)),
+            (vec!["new".to_owned()], vec!["a".to_owned(), "b".to_owned()])
+        );
+        assert_eq!(read(&place.join("b/c")).unwrap(), b"1");
+    }
+
+    #[test]
+    fn an_empty_folder_is_filled() {
+        let place = tempfile::tempdir().unwrap();
+        drop(NewFolder::begin(place.path(), "a").unwrap());
+        assert_eq!(names(place.path()), [""; 0]);
+        let folder = NewFolder::begin(place.path(), "a").unwrap();
+        assert_eq!(NewFolder::begin(place.path(), "a").unwrap_err().kind, io::ErrorKind::AlreadyExists);
+        write(&folder.path().join("a"), b"1", Access::Private).unwrap();
+        write(&folder.path().join("b"), b"1", Access::Private).unwrap();
+        // Somebody else's file came in between: it stays, and `a`, which marks the folder, never comes.
+        fs::write(place.path().join("b"), b"mine").unwrap();
+        assert_eq!(folder.finish().unwrap_err().kind, io::ErrorKind::AlreadyExists);
+        assert_eq!(
+            (names(place.path()), read(&place.path().join("b")).unwrap()),
+            (vec!["b".to_owned()], b"mine".to_vec())
+        );
+        fs::remove_file(place.path().join("b")).unwrap();
+        let folder = NewFolder::begin(place.path(), "a").unwrap();
+        write(&folder.path().join("a"), b"1", Access::Private).unwrap();
+        make_folder(&folder.path().join("c")).unwrap();
+        folder.finish().unwrap();
+        assert_eq!(names(place.path()), ["a", "c"]);
     }
 
     #[test]

@@ -6,7 +6,6 @@
 use crate::lint::KeyFault;
 use ark_bn254::{G1Affine, G2Affine};
 use ark_serialize::{CanonicalDeserialize, CanonicalSerialize};
-use sha2::{Digest, Sha256};
 use std::fmt;
 use veilpass_protocol::circuit_id::CircuitId;
 
@@ -105,7 +104,7 @@ impl VerifyingKey {
     /// A key from the points of a setup.
     pub fn from_points(origin: Origin, points: KeyPoints) -> VerifyingKey {
         let file = encode(origin, &points);
-        VerifyingKey { origin, points, circuit_id: CircuitId(Sha256::digest(&file).into()) }
+        VerifyingKey { origin, points, circuit_id: CircuitId::of_file(&file) }
     }
 
     /// Reads a key file: the exact header, canonical points on the curve and in their subgroups,
@@ -207,7 +206,7 @@ mod tests {
         let file = key.to_bytes();
         assert_eq!(file.len(), HEADER.len() + 5 + 32 + 3 * 64 + 8 + 15 * 32);
         assert_eq!(VerifyingKey::from_bytes(&file), Ok(key.clone()));
-        assert_eq!(key.circuit_id().0, <[u8; 32]>::from(Sha256::digest(&file)));
+        assert_eq!(key.circuit_id(), CircuitId::of_file(&file));
         let other = VerifyingKey::from_points(Origin::Ceremony, key.points().clone());
         assert_ne!(other.circuit_id(), key.circuit_id(), "the mark is in the hash");
         assert_eq!(VerifyingKey::from_bytes(&other.to_bytes()), Ok(other));
@@ -268,6 +267,23 @@ mod tests {
             assert!(matches!(VerifyingKey::from_bytes(&bad), Err(KeyError::Syntax(_))));
         }
         assert!(on_twist > 8, "the test must reach the subgroup check: {on_twist}");
+    }
+
+    /// arkworks reads infinity with any x; one of these spellings is ours. Whether infinity is allowed
+    /// is a question for the lint.
+    #[test]
+    fn infinity_has_one_spelling() {
+        let alpha = HEADER.len() + 5;
+        let mut file = key().to_bytes();
+        file[alpha..alpha + 32].fill(0);
+        file[alpha + 31] = 0x40;
+        let read = VerifyingKey::from_bytes(&file).unwrap();
+        assert!(read.points().alpha_g1.is_zero());
+        file[alpha] = 9;
+        let loose = G1Affine::deserialize_compressed(&file[alpha..alpha + 32]);
+        assert!(loose.unwrap().is_zero(), "positive control");
+        let refused = VerifyingKey::from_bytes(&file);
+        assert_eq!(refused, Err(KeyError::Syntax("not the canonical encoding")));
     }
 
     #[test]

@@ -4,6 +4,44 @@
 //! accepted epochs and the time are arguments. The result is evidence ([`VerifiedPresentation`]) or
 //! a refusal by blame ([`VerifyError`]), never a bool. The normative texts are
 //! `docs/spec/protocol.md` ("Verification") and `docs/spec/contract.md` (§6, §7).
+//!
+//! ```
+//! use veilpass_verifier::protocol::{day::Timestamp, note::AuthorityKey, request::Request};
+//! use veilpass_verifier::{AcceptError, AcceptedEpochs, InMemory, Policy, Proven, Reuse, Verifier};
+//! # macro_rules! example { ($name:literal) => { concat!(env!("CARGO_MANIFEST_DIR"), "/example/", $name) } }
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let key_file = include_bytes!(example!("attest-v1.vk"));
+//! # let (vkey, note) = (include_str!(example!("authority.vkey")), include_str!(example!("epoch.note")));
+//! # let (sent, received) = (include_bytes!(example!("request.json")), include_bytes!(example!("presentation.json")));
+//! # let your_clock = || "2026-11-22T04:00:00Z".parse::<Timestamp>();
+//!
+//! // At the start: the key you ship, the authority you trust, a store for what was answered.
+//! let policy = Policy::default().allowing_dev_keys(); // in production: Policy::default()
+//! let verifier = Verifier::new(policy).with_key(key_file)?;
+//! let authority: AuthorityKey = vkey.trim().parse()?;
+//! let mut epochs = AcceptedEpochs::starting_without_memory(authority); // later: restore(saved, authority)
+//! let store = InMemory::new(); // in production: your database behind `Memory`
+//!
+//! // Every few minutes: the newest epoch note. Save `epochs.save()` beside your data.
+//! epochs.install(note, &policy, your_clock()?)?;
+//!
+//! // For each answer: the request that you sent, and the bytes that came back.
+//! let request = Request::from_json(sent)?;
+//! let verified = verifier.accept(&request, received, &epochs, &store, Reuse::MayReturn, your_clock()?)?;
+//! assert!(verified.proven().contains(&Proven::AgeAtLeast(18)));
+//! let user = veilpass_verifier::protocol::field::to_hex(verified.pseudonym());
+//! # assert!(user.ends_with("12d687"));
+//!
+//! // The same answer again, however its proof is re-randomised, is refused by name.
+//! let again = verifier.accept(&request, received, &epochs, &store, Reuse::MayReturn, your_clock()?);
+//! assert!(matches!(again, Err(AcceptError::Refused(e)) if e.code() == "request_replayed"));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! A store that answers asynchronously takes the same steps one by one: [`Verifier::screen`], a look
+//! whether the nonce is known, [`Screened::check_proof`], then one atomic insert of
+//! [`VerifiedPresentation::entry`]. Nothing is granted before that insert.
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing))]
 #![deny(missing_docs, unsafe_code)]
 

@@ -9,6 +9,7 @@ use std::convert::Infallible;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use veilpass_protocol::challenge::Nonce;
 use veilpass_protocol::day::Timestamp;
+use veilpass_protocol::epoch::MAX_SKEW;
 use veilpass_protocol::field::{Fr, to_bytes};
 use veilpass_protocol::scope::LinkKind;
 
@@ -42,9 +43,10 @@ impl<'a> Entry<'a> {
         &self.verified.request().nonce
     }
 
-    /// The nonce can be forgotten from this instant on: its request has expired.
+    /// From this instant on the nonce can be forgotten: its request has expired, by every clock of a
+    /// platform whose machines are within [`MAX_SKEW`] seconds of each other.
     pub fn nonce_needed_until(&self) -> Timestamp {
-        self.verified.request().expires_at
+        self.verified.request().expires_at.plus(MAX_SKEW)
     }
 
     /// The scope of the pseudonym.

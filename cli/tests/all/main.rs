@@ -2,3 +2,4 @@
 
 mod binary;
 mod known_values;
+mod vectors;

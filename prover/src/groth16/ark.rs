@@ -88,7 +88,7 @@ fn blinding<R: RngCore + CryptoRng>(
     [(); 2].map(|()| {
         loop {
             rng.fill_bytes(&mut *fresh);
-            seed.update(&*fresh);
+            seed.update(fresh.as_slice());
             let mut wide: [u8; 64] = seed.clone().finalize().into();
             let factor = Zeroizing::new(Fr::from_be_bytes_mod_order(&wide));
             wide.zeroize();

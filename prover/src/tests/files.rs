@@ -2,6 +2,7 @@
 
 use super::testkit::*;
 use crate::{AnswerError, ExposeSecret, Refusal, SecretString, Wallet, WorkFactor, crypt};
+use veilpass_protocol::attributes::Attributes;
 use veilpass_protocol::field::to_hex;
 use veilpass_protocol::scope::LinkKind;
 
@@ -113,6 +114,24 @@ fn a_backup_is_a_whole_wallet() {
     assert_eq!(restored.respond(&account, now(), &mut rng), Err(Refusal::NotEnrolled));
     assert!(restored.sync(&world, &world.key(), now()).unwrap().enrolled);
     assert_eq!(restored.respond(&account, now(), &mut rng).unwrap().pseudonym, before.pseudonym);
+}
+
+/// Killed between writing the one file and the other: what is known of another leaf is not believed.
+#[test]
+fn files_that_are_out_of_step_do_no_harm() {
+    let mut world = World::new(25);
+    let mut wallet = world.person(adult());
+    let old_state = wallet.state_file().unwrap();
+    let renewed = Attributes { expires_on: Some(day("2056-06-01")), ..adult() };
+    let credential = world.credential(&wallet, renewed);
+    wallet.enrol(credential.to_json().as_bytes()).unwrap();
+    let mut reopened = Wallet::open(&file(&wallet), Some(&old_state), &passphrase()).unwrap();
+    let mut rng = world.rng.clone();
+    assert_eq!(reopened.respond(&ask(), now(), &mut rng), Err(Refusal::NotEnrolled));
+    let place = reopened.state.own.place.unwrap();
+    world.seal(now(), &[credential.leaf()], &[place]);
+    assert!(reopened.sync(&world, &world.key(), now()).unwrap().enrolled);
+    assert_eq!(reopened.state.own.place, Some(place + 1));
 }
 
 /// What was to be sent is remembered first; if that fails, nothing is sent and nothing has happened.

@@ -1,5 +1,6 @@
 //! Tests of the wallet as a whole: its codes, its files, syncing, and the attack that each rule stops.
 
+mod agreements;
 mod attacks;
 mod codes;
 mod files;

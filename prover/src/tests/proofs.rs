@@ -1,7 +1,7 @@
 //! Real proofs: from a request to 128 bytes that a platform accepts, and the proofs that are not made.
 
 use super::testkit::*;
-use crate::groth16::{ArkProver, ProveError, Prover};
+use crate::groth16::{ArkProver, ProveError, Prover, rerandomise};
 use crate::{AnswerError, Wallet};
 use ark_ec::AffineRepr;
 use rand::SeedableRng;
@@ -15,7 +15,7 @@ use veilpass_protocol::presentation::Presentation;
 use veilpass_protocol::request::Request;
 use veilpass_protocol::statement::Statement;
 use veilpass_protocol::tree::Tree;
-use veilpass_verifier::{Files, Origin, Policy, VerifyError, verify_files};
+use veilpass_verifier::{Files, Origin, Policy, Proof, VerifyError, verify_files};
 
 static PROVER: LazyLock<ArkProver> = LazyLock::new(|| ArkProver::new(dev::proving_key().unwrap()).unwrap());
 
@@ -58,6 +58,11 @@ fn a_platform_accepts_what_a_wallet_presents() {
     // The slot is hidden and drawn, so it is not slot 0's pseudonym.
     let scope = Request::from_json(gate.json().as_bytes()).unwrap().scope().unwrap();
     assert_ne!(presentation.pseudonym, pseudonym(&wallet.k, &scope, 0));
+    // Anybody can make other bytes of it that prove the same: no reason to judge replay by bytes.
+    let proof = Proof::from_bytes(&presentation.proof).unwrap();
+    let other = rerandomise(&dev::verifying_key().unwrap(), &proof, &mut rng).unwrap();
+    assert_ne!(other, presentation.proof);
+    assert_eq!(verify(&world, &gate, &Presentation { proof: other, ..presentation.clone() }), Ok(()));
     // Bound to this nonce and this host.
     for other in [Ask { nonce: 2, ..gate.clone() }, Ask { rp: "evil.example", ..gate }] {
         assert_eq!(verify(&world, &other, &presentation).unwrap_err().code(), "proof_invalid");

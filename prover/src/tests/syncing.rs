@@ -53,6 +53,19 @@ fn places_are_searched_once() {
     assert_eq!(world.fetched_tiles(), [8, 9], "the block of the new places: enough people live in it");
 }
 
+/// In a block that cannot hold enough people the wider one is fetched from its start: if the inner block
+/// came first, the order would tell it.
+#[test]
+fn the_order_of_fetching_tells_nothing() {
+    let mut world = World::empty(41);
+    world.seal_others(now().minus(600), 33_000);
+    let mut wallet = world.person(adult());
+    assert_eq!(wallet.state.own.place, Some(33_000));
+    world.fetched_tiles();
+    wallet.sync(&world, &world.key(), now()).unwrap();
+    assert_eq!(world.fetched_tiles(), (0..9).collect::<Vec<_>>());
+}
+
 #[test]
 fn epochs_are_checked_as_a_platform_checks_them() {
     let mut world = World::new(32);

@@ -42,7 +42,7 @@ use veilpass_protocol::epoch::RemovalReason;
 use veilpass_protocol::network_number::NetworkNumber;
 use veilpass_protocol::note::{AuthorityKey, AuthoritySigner};
 use veilpass_protocol::scope::Host;
-use veilpass_verifier::VerifyingKey;
+use veilpass_verifier::{KeyError, VerifyingKey};
 use zeroize::Zeroizing;
 
 const DATABASE: &str = "authority.db";
@@ -79,10 +79,13 @@ impl Authority {
             AuthoritySigner::generate(rng, origin).map_err(|e| RegistryError::Argument(e.to_string()))?;
         let fingerprints = FingerprintKey::generate(rng);
         let mut circuits = Vec::new();
-        let staged = NewFolder::begin(folder).map_err(vacant)?;
+        let staged = NewFolder::begin(folder, DATABASE).map_err(vacant)?;
         files::make_folder(&staged.path().join(CIRCUITS))?;
         for file in verifying_keys {
-            let id = VerifyingKey::from_bytes(file)?.circuit_id();
+            let key = VerifyingKey::from_bytes(file)?;
+            // What no platform would use is not announced either.
+            veilpass_verifier::lint(key.points()).map_err(KeyError::Unsafe)?;
+            let id = key.circuit_id();
             if !circuits.contains(&id) {
                 files::create(&circuit_file(staged.path(), &id), file, Access::Public)?;
                 circuits.push(id);

@@ -106,8 +106,9 @@ impl FingerprintKey {
     }
 
     /// The file form: three lines.
-    pub fn to_text(&self) -> String {
-        format!("{HEADER}\nversion {}\n{}\n", self.version, hex::encode(self.key))
+    pub fn to_text(&self) -> Zeroizing<String> {
+        let key = Zeroizing::new(hex::encode(self.key));
+        Zeroizing::new(format!("{HEADER}\nversion {}\n{}\n", self.version, *key))
     }
 
     /// Reads the file form.
@@ -179,8 +180,8 @@ mod tests {
 
     #[test]
     fn file_form() {
-        let text = key().to_text();
-        assert_eq!(FingerprintKey::from_text(&text).unwrap().to_text(), text);
+        let text = key().to_text().to_string();
+        assert_eq!(*FingerprintKey::from_text(&text).unwrap().to_text(), text);
         for bad in [
             &text[1..],
             &text.replace("version 1", "version -1"),

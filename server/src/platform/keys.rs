@@ -50,7 +50,7 @@ impl PlatformKeys {
             }
             _ => RegistryError::File(e),
         };
-        let staged = NewFolder::begin(folder).map_err(vacant)?;
+        let staged = NewFolder::begin(folder, REQUEST_KEY).map_err(vacant)?;
         let signing = SigningKey::generate(rng);
         let (token, token_hash) = token::generate(rng);
         let secret = Zeroizing::new(format!("{HEADER}\n{}\n", *encode(&signing)));

@@ -4,29 +4,27 @@
 //! `secure_delete` overwrites what is deleted, and after a seal the write-ahead log is cut to length
 //! zero: an erased birth date is in no byte of the files (protocol.md, "Enrolment" 4).
 
+mod enrol;
+mod read;
+
 use super::{
-    Acceptance, Change, ChangeKind, Enrolment, Identity, PublishedState, RegistryStore, Removal, Sealing,
-    SealingState, StoreError, StoredEpoch,
+    Acceptance, Enrolment, Identity, PublishedState, RegistryStore, Removal, Sealing, SealingState,
+    StoreError, StoredEpoch,
 };
-use crate::authority::person::PersonFp;
 use async_trait::async_trait;
-use serde::Serialize;
+use read::{bytes, cell, change, field, get, json, seconds, signed, unsigned};
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow,
+    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
     SqliteSynchronous,
 };
-use sqlx::{ConnectOptions, Decode, Row, SqlSafeStr, Sqlite, Transaction, Type};
-use std::collections::{HashMap, HashSet};
+use sqlx::{ConnectOptions, SqlSafeStr, Sqlite, Transaction};
 use std::path::Path;
 use std::time::Duration;
-use veilpass_protocol::attributes::{DocumentClass, Sex};
-use veilpass_protocol::cells::Cell;
 use veilpass_protocol::circuit_id::CircuitId;
-use veilpass_protocol::day::{Day, Timestamp};
+use veilpass_protocol::day::Timestamp;
 use veilpass_protocol::epoch::RemovalReason;
-use veilpass_protocol::field::{Fr, from_bytes, to_hex};
-use veilpass_protocol::identity::used_tag;
+use veilpass_protocol::field::Fr;
 use veilpass_protocol::network_number::NetworkNumber;
 use veilpass_protocol::scope::Host;
 
@@ -147,32 +145,7 @@ impl RegistryStore for SqliteStore {
 
     async fn accept(&self, enrolments: &[Enrolment], now: Timestamp) -> Result<Vec<Acceptance>, StoreError> {
         let mut tx = self.writing().await?;
-        let mut known = known_persons(&mut tx, enrolments).await?;
-        let tags: Vec<[[u8; 32]; 2]> = enrolments
-            .iter()
-            .map(|e| [used_tag(&e.identity_commitment), used_tag(&e.device_commitment)])
-            .collect();
-        let mut used = used_values(&mut tx, &tags).await?;
-
-        let (mut outcomes, mut added) = (Vec::with_capacity(enrolments.len()), Vec::new());
-        for (enrolment, tags) in enrolments.iter().zip(&tags) {
-            let outcome = match known.get(&enrolment.person) {
-                Some(Some((leaf, number))) if *leaf == enrolment.leaf => Acceptance::Already(*number),
-                Some(_) => Acceptance::DocumentUsed,
-                None if tags.iter().any(|tag| used.contains(tag)) => Acceptance::CommitmentUsed,
-                None => {
-                    known.insert(enrolment.person, Some((enrolment.leaf, enrolment.network_number)));
-                    used.extend(tags);
-                    added.push((enrolment, tags));
-                    Acceptance::Added
-                }
-            };
-            outcomes.push(outcome);
-        }
-        if numbers_taken(&mut tx, &added).await? {
-            return Err(StoreError::NetworkNumberTaken);
-        }
-        insert_enrolments(&mut tx, &added, now).await?;
+        let outcomes = enrol::accept(&mut tx, enrolments, now).await?;
         tx.commit().await?;
         Ok(outcomes)
     }
@@ -305,109 +278,6 @@ impl RegistryStore for SqliteStore {
     }
 }
 
-/// Persons of the batch that are on record, with the leaf that they have, live or pending.
-type Known = HashMap<PersonFp, Option<(Fr, NetworkNumber)>>;
-
-async fn known_persons(tx: &mut SqliteConnection, enrolments: &[Enrolment]) -> Result<Known, StoreError> {
-    let persons: Vec<String> = enrolments.iter().map(|e| hex::encode(e.person.0)).collect();
-    let rows = sqlx::query(
-        "SELECT person.person_fp, coalesce(p.leaf, l.leaf), coalesce(p.network_number, l.network_number)
-         FROM person
-         LEFT JOIN leaf l ON l.person_fp = person.person_fp
-         LEFT JOIN pending p ON p.person_fp = person.person_fp AND p.operation = 'enrol'
-         WHERE person.person_fp IN (SELECT unhex(value) FROM json_each(?1))",
-    )
-    .bind(json(&persons)?)
-    .fetch_all(tx)
-    .await?;
-    let mut known = Known::with_capacity(rows.len());
-    for row in &rows {
-        let held = match get::<Option<String>>(row, 2)? {
-            Some(number) => Some((field(row, 1)?, network_number(&number)?)),
-            None => None,
-        };
-        known.insert(PersonFp(bytes(row, 0)?), held);
-    }
-    Ok(known)
-}
-
-async fn used_values(
-    tx: &mut SqliteConnection,
-    tags: &[[[u8; 32]; 2]],
-) -> Result<HashSet<[u8; 32]>, StoreError> {
-    let tags: Vec<String> = tags.iter().flatten().map(hex::encode).collect();
-    let rows = sqlx::query("SELECT value FROM used WHERE value IN (SELECT unhex(value) FROM json_each(?1))")
-        .bind(json(&tags)?)
-        .fetch_all(tx)
-        .await?;
-    rows.iter().map(|row| bytes(row, 0)).collect()
-}
-
-type Added<'a> = (&'a Enrolment, &'a [[u8; 32]; 2]);
-
-async fn numbers_taken(tx: &mut SqliteConnection, added: &[Added<'_>]) -> Result<bool, StoreError> {
-    let numbers: HashSet<&str> = added.iter().map(|(e, _)| e.network_number.as_str()).collect();
-    if numbers.len() < added.len() {
-        return Ok(true);
-    }
-    let row = sqlx::query(
-        "SELECT EXISTS (SELECT 1 FROM json_each(?1) j WHERE
-             EXISTS (SELECT 1 FROM leaf WHERE network_number = j.value)
-             OR EXISTS (SELECT 1 FROM pending WHERE network_number = j.value))",
-    )
-    .bind(json(&numbers)?)
-    .fetch_one(tx)
-    .await?;
-    Ok(get::<i64>(&row, 0)? != 0)
-}
-
-async fn insert_enrolments(
-    tx: &mut SqliteConnection,
-    added: &[Added<'_>],
-    now: Timestamp,
-) -> Result<(), StoreError> {
-    let persons: Vec<_> =
-        added.iter().map(|(e, _)| (hex::encode(e.person.0), e.attributes.generation)).collect();
-    sqlx::query(
-        "INSERT INTO person (person_fp, generation) SELECT unhex(value ->> 0), value ->> 1 FROM json_each(?1)",
-    )
-    .bind(json(&persons)?)
-    .execute(&mut *tx)
-    .await?;
-    let tags: Vec<String> = added.iter().flat_map(|(_, tags)| *tags).map(hex::encode).collect();
-    sqlx::query("INSERT INTO used (value) SELECT unhex(value) FROM json_each(?1)")
-        .bind(json(&tags)?)
-        .execute(&mut *tx)
-        .await?;
-    let rows: Vec<_> = added
-        .iter()
-        .map(|(e, _)| {
-            let a = &e.attributes;
-            (
-                (hex::encode(e.person.0), e.network_number.as_str()),
-                [&e.identity_commitment, &e.device_commitment, &e.link, &e.leaf].map(to_hex),
-                (a.birth_date, a.expires_on.map(Day::number), a.enrolled_on.number()),
-                (a.sex.number(), a.document_class.number(), a.nationality, a.province, a.generation),
-            )
-        })
-        .collect();
-    sqlx::query(
-        "INSERT INTO pending (person_fp, network_number, operation, accepted_at, identity_commitment,
-             device_commitment, link, leaf, birth_date, expires_on, enrolled_on, sex, document_class, nationality,
-             province, generation)
-         SELECT unhex(value ->> '$[0][0]'), value ->> '$[0][1]', 'enrol', ?2, unhex(value ->> '$[1][0]'),
-             unhex(value ->> '$[1][1]'), unhex(value ->> '$[1][2]'), unhex(value ->> '$[1][3]'), value ->> '$[2][0]',
-             value ->> '$[2][1]', value ->> '$[2][2]', value ->> '$[3][0]', value ->> '$[3][1]', value ->> '$[3][2]',
-             value ->> '$[3][3]', value ->> '$[3][4]'
-         FROM json_each(?1) ORDER BY key",
-    )
-    .bind(json(&rows)?)
-    .bind(seconds(now))
-    .execute(tx)
-    .await?;
-    Ok(())
-}
-
 /// Turns pending changes into leaves and removals. Every change must be as it was read: an enrolment
 /// that was withdrawn since then must not be sealed as live.
 async fn consume(tx: &mut SqliteConnection, sealing: &Sealing) -> Result<(), StoreError> {
@@ -476,62 +346,4 @@ async fn epoch(
 async fn leaves(tx: &mut SqliteConnection) -> Result<Vec<(u64, Fr)>, StoreError> {
     let rows = sqlx::query("SELECT place, leaf FROM leaf ORDER BY place").fetch_all(tx).await?;
     rows.iter().map(|row| Ok((unsigned(row, 0)?, field(row, 1)?))).collect()
-}
-
-fn change(row: &SqliteRow) -> Result<Change, StoreError> {
-    let reason = match get::<Option<String>>(row, 1)? {
-        Some(text) => Some(text.parse().map_err(|_| StoreError::Damaged("a reason of removal"))?),
-        None => None,
-    };
-    let cell = cell(row, 4)?;
-    let kind = match (get::<Option<Vec<u8>>>(row, 2)?, get::<Option<i64>>(row, 3)?, reason) {
-        (Some(_), None, withdrawn) => ChangeKind::Enrol { leaf: field(row, 2)?, cell, withdrawn },
-        (None, Some(_), Some(reason)) => ChangeKind::Remove { place: unsigned(row, 3)?, cell, reason },
-        _ => return Err(StoreError::Damaged("a pending change")),
-    };
-    Ok(Change { sequence: unsigned(row, 0)?, kind })
-}
-
-fn cell(row: &SqliteRow, from: usize) -> Result<Cell, StoreError> {
-    let damaged = || StoreError::Damaged("a coarse cell");
-    Ok(Cell {
-        sex: Sex::from_number(get(row, from)?).ok_or_else(damaged)?,
-        document_class: DocumentClass::from_number(get(row, from + 1)?).ok_or_else(damaged)?,
-        nationality: get(row, from + 2)?,
-        province: get(row, from + 3)?,
-        birth_year: get(row, from + 4)?,
-    })
-}
-
-fn get<'r, T: Decode<'r, Sqlite> + Type<Sqlite>>(row: &'r SqliteRow, column: usize) -> Result<T, StoreError> {
-    Ok(row.try_get(column)?)
-}
-
-fn bytes(row: &SqliteRow, column: usize) -> Result<[u8; 32], StoreError> {
-    get::<&[u8]>(row, column)?.try_into().map_err(|_| StoreError::Damaged("a value of 32 bytes"))
-}
-
-fn field(row: &SqliteRow, column: usize) -> Result<Fr, StoreError> {
-    from_bytes(&bytes(row, column)?).map_err(|_| StoreError::Damaged("a field element"))
-}
-
-fn unsigned(row: &SqliteRow, column: usize) -> Result<u64, StoreError> {
-    u64::try_from(get::<i64>(row, column)?).map_err(|_| StoreError::Damaged("a negative number"))
-}
-
-fn network_number(text: &str) -> Result<NetworkNumber, StoreError> {
-    text.parse().map_err(|_| StoreError::Damaged("a Network Number"))
-}
-
-/// Instants end with the year 9999, far below 2^63.
-fn seconds(at: Timestamp) -> i64 {
-    at.seconds() as i64
-}
-
-fn signed(number: u64) -> Result<i64, StoreError> {
-    i64::try_from(number).map_err(|_| StoreError::Database("a number above 2^63".into()))
-}
-
-fn json<T: Serialize>(value: &T) -> Result<String, StoreError> {
-    serde_json::to_string(value).map_err(|e| StoreError::Database(e.to_string()))
 }

@@ -109,15 +109,16 @@ async fn every_code() {
             assert_eq!(codes(&report), [(1, *code)], "{}", bad.json());
         }
     }
-    let documents: &[(&str, &dyn Fn(&mut Person))] = &[
-        ("check character", &|p| p.number.replace_range(17.., "Y")),
-        ("another person's", &|p| p.number = with_check("44030119500101999")),
-        ("birth date", &|p| p.birth = "1950-01-02".into()),
-        ("sex", &|p| p.sex = "unknown".into()),
-        ("sex", &|p| p.sex = "male".into()),
-        ("province", &|p| p.province = "12".into()),
-        ("province", &|p| p.province = "0".into()),
-        ("region", &|p| p.number = with_check("99030119500101300")),
+    type Fault = (&'static str, fn(&mut Person));
+    let documents: [Fault; 8] = [
+        ("check character", |p| p.number.replace_range(17.., "Y")),
+        ("another person's", |p| p.number = with_check("44030119500101999")),
+        ("birth date", |p| p.birth = "1950-01-02".into()),
+        ("sex", |p| p.sex = "unknown".into()),
+        ("sex", |p| p.sex = "male".into()),
+        ("province", |p| p.province = "12".into()),
+        ("province", |p| p.province = "0".into()),
+        ("region", |p| p.number = with_check("99030119500101300")),
     ];
     for (what, change) in documents {
         let mut bad = card.clone();

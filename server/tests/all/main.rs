@@ -7,7 +7,6 @@ mod killed;
 mod measure;
 mod people;
 mod platform;
-mod prof_tmp;
 mod publish;
 mod registry;
 mod seal;

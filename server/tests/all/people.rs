@@ -132,15 +132,21 @@ pub fn root_of(people: &[Person]) -> Fr {
     Tree::from_leaves(people.iter().map(Person::leaf).collect()).root()
 }
 
-/// A well-formed verifying key file. Nothing here checks a proof, so its points do not matter.
-pub fn key_file(inputs: usize) -> Vec<u8> {
-    let points = KeyPoints {
-        alpha_g1: Default::default(),
-        beta_g2: Default::default(),
-        gamma_g2: Default::default(),
-        delta_g2: Default::default(),
-        ic: vec![Default::default(); inputs + 1],
-    };
+/// The development key.
+pub fn key_file() -> Vec<u8> {
+    include_bytes!("../../../params/keys/attest-v1-dev/attest-v1.vk").to_vec()
+}
+
+/// The same points under another mark: another file, another id.
+pub fn other_key_file() -> Vec<u8> {
+    let key = VerifyingKey::from_bytes(&key_file()).unwrap();
+    VerifyingKey::from_points(Origin::Ceremony, key.points().clone()).to_bytes()
+}
+
+/// A well-formed key that lets anybody forge proofs: δ = γ.
+pub fn unsafe_key_file() -> Vec<u8> {
+    let key = VerifyingKey::from_bytes(&key_file()).unwrap();
+    let points = KeyPoints { delta_g2: key.points().gamma_g2, ..key.points().clone() };
     VerifyingKey::from_points(Origin::Dev, points).to_bytes()
 }
 
@@ -156,7 +162,7 @@ impl Fixture {
         let home = tempfile::tempdir().unwrap();
         let mut rng = StdRng::seed_from_u64(seed);
         let folder = home.path().join("authority");
-        let authority = Authority::init(&folder, ORIGIN, &[key_file(14)], &mut rng).await.unwrap();
+        let authority = Authority::init(&folder, ORIGIN, &[key_file()], &mut rng).await.unwrap();
         Fixture { home, authority, rng }
     }
 

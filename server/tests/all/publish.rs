@@ -165,7 +165,7 @@ async fn not_into_the_folder_of_another_authority() {
     assert_eq!((error.blame(), error.code()), (Blame::WrongUse, None));
     assert_eq!(snapshot(&out), before);
     assert_eq!(
-        std::fs::read(out.join(format!("circuits/{}.vk", CircuitId::of_file(&key_file(14))))).unwrap(),
-        key_file(14)
+        std::fs::read(out.join(format!("circuits/{}.vk", CircuitId::of_file(&key_file())))).unwrap(),
+        key_file()
     );
 }

@@ -1,6 +1,6 @@
 //! The folder itself: making, opening, registrars, platforms.
 
-use crate::people::{Fixture, ORIGIN, at, key_file};
+use crate::people::{Fixture, ORIGIN, at, csv_file, key_file, other_key_file, people, unsafe_key_file};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use std::collections::BTreeMap;
@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use veilpass_protocol::circuit_id::CircuitId;
 use veilpass_protocol::directory::PlatformEntry;
 use veilpass_protocol::note::AuthorityKey;
-use veilpass_server::authority::{Authority, platform_key};
+use veilpass_server::authority::{Authority, PlaceOrder, platform_key};
 use veilpass_server::{Blame, RegistryError, token};
 
 fn rng() -> StdRng {
@@ -39,7 +39,7 @@ async fn init_makes_a_folder_of_its_own() {
         .map(|p| p.strip_prefix(&folder).unwrap().to_str().unwrap().to_owned())
         .filter(|name| !name.ends_with("-wal") && !name.ends_with("-shm"))
         .collect();
-    let id = CircuitId::of_file(&key_file(14));
+    let id = CircuitId::of_file(&key_file());
     assert_eq!(
         files,
         [
@@ -65,7 +65,7 @@ async fn init_overwrites_nothing() {
     let fixture = Fixture::new(61).await;
     let folder = fixture.folder();
     let before = snapshot(&folder);
-    let error = Authority::init(&folder, ORIGIN, &[key_file(14)], &mut rng()).await.err().unwrap();
+    let error = Authority::init(&folder, ORIGIN, &[key_file()], &mut rng()).await.err().unwrap();
     assert!(matches!(error, RegistryError::NotVacant(_)));
     assert_eq!((error.blame(), error.code()), (Blame::WrongUse, None));
     assert_eq!(snapshot(&folder), before);
@@ -73,13 +73,14 @@ async fn init_overwrites_nothing() {
     let other = fixture.home.path().join("other");
     std::fs::create_dir(&other).unwrap();
     std::fs::write(other.join("letter"), "mine").unwrap();
-    assert!(Authority::init(&other, ORIGIN, &[key_file(14)], &mut rng()).await.is_err());
+    assert!(Authority::init(&other, ORIGIN, &[key_file()], &mut rng()).await.is_err());
     assert_eq!(snapshot(&other).len(), 1);
     // What is refused for another reason leaves nothing behind either.
     for (origin, keys, code) in [
-        ("two words", vec![key_file(14)], None),
+        ("two words", vec![key_file()], None),
         (ORIGIN, vec![], None),
         (ORIGIN, vec![b"no key".to_vec()], Some("key_syntax")),
+        (ORIGIN, vec![key_file(), unsafe_key_file()], Some("key_unsafe")),
     ] {
         let place = fixture.home.path().join("third");
         let error = Authority::init(&place, origin, &keys, &mut rng()).await.err().unwrap();
@@ -93,7 +94,7 @@ async fn init_overwrites_nothing() {
     // An empty folder that somebody has prepared may be filled.
     let empty = fixture.home.path().join("empty");
     std::fs::create_dir(&empty).unwrap();
-    let made = Authority::init(&empty, ORIGIN, &[key_file(14), key_file(14), key_file(13)], &mut rng())
+    let made = Authority::init(&empty, ORIGIN, &[key_file(), key_file(), other_key_file()], &mut rng())
         .await
         .unwrap();
     assert_eq!(made.circuits().len(), 2);
@@ -102,9 +103,8 @@ async fn init_overwrites_nothing() {
 #[tokio::test]
 async fn opening_needs_the_right_keys() {
     let fixture = Fixture::new(62).await;
-    let other = Authority::init(&fixture.home.path().join("other"), ORIGIN, &[key_file(14)], &mut rng())
-        .await
-        .unwrap();
+    let other =
+        Authority::init(&fixture.home.path().join("other"), ORIGIN, &[key_file()], &mut rng()).await.unwrap();
     other.close().await;
     let folder = fixture.folder();
     let key = fixture.authority.key();
@@ -165,4 +165,21 @@ async fn platforms() {
     for bad in ["", "AAAA", &format!("{encoded}="), &"A".repeat(43)] {
         assert!(platform_key(bad).is_err(), "{bad}");
     }
+}
+
+/// A service can run these on a runtime of several threads.
+#[tokio::test]
+async fn work_can_move_between_threads() {
+    fn send<F: Future + Send>(future: F) -> F {
+        future
+    }
+    let mut fixture = Fixture::new(65).await;
+    let file = fixture.file("people.csv", &csv_file(&people(0..3)));
+    let mut see = |_| ();
+    let authority = &fixture.authority;
+    let report = send(authority.import(&file, None, at(0), &mut fixture.rng, &mut see)).await.unwrap();
+    assert_eq!(report.added, 3);
+    let epoch = send(authority.seal(at(0), PlaceOrder::Random, &mut fixture.rng)).await.unwrap();
+    let out = fixture.home.path().join("published");
+    assert_eq!(send(authority.publish(&out)).await.unwrap().epoch, epoch.statement.epoch);
 }

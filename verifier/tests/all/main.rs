@@ -2,6 +2,7 @@
 //! trapdoor is known: no circuit and no prover takes part.
 
 mod epochs;
+mod example;
 mod memory;
 mod model;
 mod order;

@@ -136,9 +136,9 @@ fn nonces_are_forgotten_when_their_requests_expire() {
     let request = w.ask(LinkKind::Account, 1);
     let p = w.answer(&request, 3, 7);
     accept(&w, &memory, &request, &p, Reuse::OncePerScope).unwrap();
-    memory.forget_expired(noon().plus(299));
+    memory.forget_expired(noon().plus(300 + 119));
     assert_eq!(memory.is_answered(&request.nonce), Ok(true));
-    memory.forget_expired(noon().plus(300));
+    memory.forget_expired(noon().plus(300 + 120));
     assert_eq!(memory.is_answered(&request.nonce), Ok(false));
     // The pseudonym is still known.
     let again = w.ask(LinkKind::Account, 2);
