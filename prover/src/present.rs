@@ -119,14 +119,6 @@ impl Wallet {
             prover.circuit(),
             now,
         )?;
-        if ready.question.together != question.together
-            || ready.question.tells_birthday != question.tells_birthday
-        {
-            return Err(Refusal::PredicatesPinned(
-                "another answer was given meanwhile; look at it again".into(),
-            )
-            .into());
-        }
         let Ready { parameters, epoch, mut statement, mut witness, .. } = ready;
         let slot = self.state.slots.draw(&parameters, rng).ok_or(Refusal::NoSlotLeft)?;
         statement.pseudonym = pseudonym(&self.k, &statement.scope, slot);

@@ -2,8 +2,7 @@
 //! on an authority's address.
 
 /// A published folder (contract §4), on disk or over HTTP. No call names a leaf, a commitment or a
-/// place; which tiles are asked for is decided by W9, in
-/// `tiles.rs`.
+/// place; which tiles are asked for is decided in `tiles.rs` (W9).
 pub trait Source {
     /// The note of the newest epoch.
     fn newest_note(&self) -> Result<String, SourceError>;

@@ -29,7 +29,9 @@ pub fn lines() -> Vec<Value> {
             out.push(line("poseidon", json!(inputs.iter().map(to_hex).collect::<Vec<_>>()), json!(hash)));
         }
     }
-    for text in ["1800-01-01", "1900-02-28", "1900-03-01", "2000-02-29", "2026-11-22", "2100-02-28", "2517-01-01"] {
+    for text in
+        ["1800-01-01", "1900-02-28", "1900-03-01", "2000-02-29", "2026-11-22", "2100-02-28", "2517-01-01"]
+    {
         let day: Day = text.parse().unwrap_or_else(|e| panic!("{text}: {e}"));
         out.push(line("day", json!(text), json!(day.number())));
         for age in [14, 16, 18, 60] {
@@ -39,9 +41,15 @@ pub fn lines() -> Vec<Value> {
         }
     }
     for count in [0, 1, 2, 9, 100] {
-        let leaves: BTreeMap<u64, Fr> = (0..count).map(|_| (rng.gen_range(0..1u64 << 33), Fr::rand(rng))).collect();
-        let input: BTreeMap<String, String> = leaves.iter().map(|(place, leaf)| (place.to_string(), to_hex(leaf))).collect();
-        out.push(line("root", json!(input), json!(sparse_root(&leaves).map(|r| to_hex(&r)).unwrap_or_default())));
+        let leaves: BTreeMap<u64, Fr> =
+            (0..count).map(|_| (rng.gen_range(0..1u64 << 33), Fr::rand(rng))).collect();
+        let input: BTreeMap<String, String> =
+            leaves.iter().map(|(place, leaf)| (place.to_string(), to_hex(leaf))).collect();
+        out.push(line(
+            "root",
+            json!(input),
+            json!(sparse_root(&leaves).map(|r| to_hex(&r)).unwrap_or_default()),
+        ));
     }
     for (link, slots, rp, context, period) in [
         (LinkKind::Account, 1, "a.example", "", 0),
@@ -55,7 +63,11 @@ pub fn lines() -> Vec<Value> {
         out.push(line("scope", input, json!(to_hex(&p.scope()))));
         let (k, slot) = (Fr::rand(rng), rng.gen_range(0..slots));
         let u = PseudonymSecret::from_fr(k).map(|k| to_hex(&pseudonym(&k, &p.scope(), slot)));
-        out.push(line("pseudonym", json!({"k": to_hex(&k), "scope": to_hex(&p.scope()), "slot": slot}), json!(u)));
+        out.push(line(
+            "pseudonym",
+            json!({"k": to_hex(&k), "scope": to_hex(&p.scope()), "slot": slot}),
+            json!(u),
+        ));
     }
     for length in [16, 17, 32] {
         let bytes: Vec<u8> = (0..length).map(|_| rng.r#gen()).collect();

@@ -5,6 +5,8 @@ use ark_ff::UniformRand;
 use serde_json::{Value, json};
 use veilpass_circuits::{Witness, circuit_check, native_check};
 use veilpass_protocol::field::{Fr, to_hex};
+use veilpass_protocol::identity::leaf;
+use veilpass_protocol::poseidon::hash;
 use veilpass_protocol::predicates::Predicates;
 use veilpass_protocol::scope::LinkKind;
 use veilpass_protocol::statement::Statement;
@@ -40,6 +42,21 @@ const EDITS: [(&str, Edit); 24] = [
     ("another challenge", |s, _, x| s.challenge = x),
 ];
 
+fn leaf_of(w: &Witness) -> Fr {
+    leaf(&hash(&[w.k]), &hash(&[w.d]), &w.packed, &w.link)
+}
+
+/// Puts the witness's leaf in the place of another one and proves against the root of that tree.
+fn plant(statement: &mut Statement, witness: &mut Witness, before: Fr) {
+    let (mut old, mut new) = (before, leaf_of(witness));
+    for level in &mut witness.path {
+        let top = hash(level);
+        level.iter_mut().filter(|child| **child == old).for_each(|child| *child = new);
+        (old, new) = (top, hash(level));
+    }
+    statement.root = new;
+}
+
 /// All lines.
 pub fn lines(world: &mut World) -> Vec<Value> {
     let mut out = Vec::new();
@@ -47,11 +64,18 @@ pub fn lines(world: &mut World) -> Vec<Value> {
         let request = world.request(LinkKind::Tokens, Predicates::valid());
         let (mut statement, mut witness) = world.claim(n + 1, &request, 2);
         let drawn = Fr::rand(world.rng());
+        let before = leaf_of(&witness);
         edit(&mut statement, &mut witness, drawn);
         out.push(line(name, &statement, &witness));
+        if before != leaf_of(&witness) {
+            // The same with a dishonest authority, which plants the leaf.
+            plant(&mut statement, &mut witness, before);
+            out.push(line(&format!("{name}, planted"), &statement, &witness));
+        }
     }
     for predicates in [r#"{"valid":true,"nationality":250}"#, r#"{"valid":true,"province":11}"#] {
-        let predicates = veilpass_protocol::json::parse::<Predicates>(predicates.as_bytes()).unwrap_or_else(|e| panic!("{e}"));
+        let predicates = veilpass_protocol::json::parse::<Predicates>(predicates.as_bytes())
+            .unwrap_or_else(|e| panic!("{e}"));
         let request = world.request(LinkKind::Account, predicates);
         let (statement, witness) = world.claim(2, &request, 2);
         out.push(line("another nationality or province", &statement, &witness));
@@ -61,7 +85,8 @@ pub fn lines(world: &mut World) -> Vec<Value> {
 
 fn line(name: &str, statement: &Statement, witness: &Witness) -> Value {
     let verdict = |outcome: Result<(), veilpass_circuits::Clause>| json!({"ok": outcome.is_ok(), "clause": outcome.err().map(|c| c.as_str())});
-    let path: Vec<Vec<String>> = witness.path.iter().map(|level| level.iter().map(to_hex).collect()).collect();
+    let path: Vec<Vec<String>> =
+        witness.path.iter().map(|level| level.iter().map(to_hex).collect()).collect();
     json!({
         "name": name,
         "public": statement.to_array().iter().map(to_hex).collect::<Vec<_>>(),

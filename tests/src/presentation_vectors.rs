@@ -85,7 +85,8 @@ fn text(p: &Presentation) -> Value {
 /// All lines.
 pub fn lines(world: &mut World) -> Vec<Value> {
     let mut out = Vec::new();
-    let adult = Predicates { age: Some(AgePredicate { at_least: Some(18), below: None }), ..Predicates::valid() };
+    let adult =
+        Predicates { age: Some(AgePredicate { at_least: Some(18), below: None }), ..Predicates::valid() };
     let request = world.request(LinkKind::None, adult.clone());
     let good = world.present(0, &request, 2);
     let base = Case {
@@ -108,15 +109,34 @@ pub fn lines(world: &mut World) -> Vec<Value> {
 }
 
 fn accepted(world: &mut World, base: &Case, request: &Request, good: &Presentation, out: &mut Vec<Value>) {
-    let binary = base.with("binary form", |c| c.presentation = json!({"base64url": base64url::encode(&good.to_binary())}));
+    let binary = base
+        .with("binary form", |c| c.presentation = json!({"base64url": base64url::encode(&good.to_binary())}));
     out.push(binary.accepted(world, request, good));
     let signed = SignedRequest::sign(request, &ed25519_dalek::SigningKey::from_bytes(&[5; 32]));
     out.push(base.with("signed request", |c| c.request = signed).accepted(world, request, good));
     let asked = [
         ("account", LinkKind::Account, Predicates::valid(), 13),
-        ("tokens, sex, never reset", LinkKind::Tokens, Predicates { sex: Some(Sex::Male), generation_at_most: Some(0), ..Predicates::valid() }, 1),
-        ("below 16", LinkKind::None, Predicates { age: Some(AgePredicate { at_least: Some(14), below: Some(16) }), ..Predicates::valid() }, 3),
-        ("nationality and province", LinkKind::None, Predicates { nationality: Some(156), province: Some(44), ..Predicates::valid() }, 14),
+        (
+            "tokens, sex, never reset",
+            LinkKind::Tokens,
+            Predicates { sex: Some(Sex::Male), generation_at_most: Some(0), ..Predicates::valid() },
+            1,
+        ),
+        (
+            "below 16",
+            LinkKind::None,
+            Predicates {
+                age: Some(AgePredicate { at_least: Some(14), below: Some(16) }),
+                ..Predicates::valid()
+            },
+            3,
+        ),
+        (
+            "nationality and province",
+            LinkKind::None,
+            Predicates { nationality: Some(156), province: Some(44), ..Predicates::valid() },
+            14,
+        ),
     ];
     for (name, link, predicates, place) in asked {
         let request = world.request(link, predicates);
@@ -150,7 +170,11 @@ fn malformed(base: &Case, good: &Presentation, out: &mut Vec<Value>) {
     push("repeated member", edited("\"v\":1", "\"v\":1,\"v\":1"), "presentation_syntax");
     push("missing member", edited("\"epoch\":2,", ""), "presentation_syntax");
     push("trailing data", json!(format!("{json}{{}}")), "presentation_syntax");
-    push("200 bytes", json!({"base64url": base64url::encode(&good.to_binary()[..200])}), "presentation_syntax");
+    push(
+        "200 bytes",
+        json!({"base64url": base64url::encode(&good.to_binary()[..200])}),
+        "presentation_syntax",
+    );
     push("version 2", edited("\"v\":1", "\"v\":2"), "version_unsupported");
     let u = to_hex(&good.pseudonym);
     let r = "30644e72e131a029b85045b68181585d2833e84879b9709143e1f593f0000001";
@@ -162,11 +186,21 @@ fn malformed(base: &Case, good: &Presentation, out: &mut Vec<Value>) {
         text(&p)
     };
     push("A not on the curve", proof(|p| p[..32].copy_from_slice(&[4; 32])), "proof_point");
-    push("A at infinity", proof(|p| p[..32].copy_from_slice(&[[0; 31].as_slice(), &[0x40]].concat())), "proof_point");
+    push(
+        "A at infinity",
+        proof(|p| p[..32].copy_from_slice(&[[0; 31].as_slice(), &[0x40]].concat())),
+        "proof_point",
+    );
     push("A of x + q", proof(|p| p[..32].copy_from_slice(&[0xff; 32])), "proof_point");
 }
 
-fn unacceptable(world: &mut World, base: &Case, request: &Request, good: &Presentation, out: &mut Vec<Value>) {
+fn unacceptable(
+    world: &mut World,
+    base: &Case,
+    request: &Request,
+    good: &Presentation,
+    out: &mut Vec<Value>,
+) {
     let other = base.with("another circuit", |c| {
         let mut p = good.clone();
         p.circuit.0[0] ^= 1;
@@ -190,7 +224,9 @@ fn invalid(world: &mut World, base: &Case, request: &Request, good: &Presentatio
         edit(&mut r);
         r.to_json()
     };
-    push("made for another nonce", &|c| c.request = asked(&|r| r.nonce = "AAECAwQFBgcICQoLDA0ODw".parse().unwrap_or_else(|e| panic!("{e}"))));
+    push("made for another nonce", &|c| {
+        c.request = asked(&|r| r.nonce = "AAECAwQFBgcICQoLDA0ODw".parse().unwrap_or_else(|e| panic!("{e}")))
+    });
     push("made for another host", &|c| {
         c.request = asked(&|r| {
             r.rp = "shop.example".into();
@@ -198,8 +234,12 @@ fn invalid(world: &mut World, base: &Case, request: &Request, good: &Presentatio
         });
     });
     push("made for another answer address", &|c| c.request = asked(&|r| r.response_uri.push_str("/x")));
-    push("made for another threshold", &|c| c.request = asked(&|r| r.predicates.age = Some(AgePredicate { at_least: Some(16), below: None })));
-    push("made for another context", &|c| c.request = asked(&|r| r.context = "vip".parse().unwrap_or_else(|e| panic!("{e}"))));
+    push("made for another threshold", &|c| {
+        c.request = asked(&|r| r.predicates.age = Some(AgePredicate { at_least: Some(16), below: None }))
+    });
+    push("made for another context", &|c| {
+        c.request = asked(&|r| r.context = "vip".parse().unwrap_or_else(|e| panic!("{e}")))
+    });
     push("the root of another epoch", &|c| c.presentation = text(&Presentation { epoch: 1, ..good.clone() }));
     let drawn = Fr::rand(world.rng());
     push("another pseudonym", &|c| c.presentation = text(&Presentation { pseudonym: drawn, ..good.clone() }));
@@ -211,24 +251,35 @@ fn invalid(world: &mut World, base: &Case, request: &Request, good: &Presentatio
 }
 
 fn misconfigured(world: &mut World, base: &Case, request: &Request, out: &mut Vec<Value>) {
-    let impostor = AuthoritySigner::generate(world.rng(), "id.example/veilpass").unwrap_or_else(|e| panic!("{e}"));
+    let impostor =
+        AuthoritySigner::generate(world.rng(), "id.example/veilpass").unwrap_or_else(|e| panic!("{e}"));
     let mut push = |name: &str, code: &str, edit: &dyn Fn(&mut Case)| {
         out.push(base.with(name, |c| edit(c)).refused("misconfigured", code));
     };
     let replaced = |from: &'static str, to: &'static str| request.to_json().replacen(from, to, 1);
-    push("request with an unknown predicate", "request_syntax", &|c| c.request = replaced("\"valid\":true", "\"valid\":true,\"rich\":true"));
+    push("request with an unknown predicate", "request_syntax", &|c| {
+        c.request = replaced("\"valid\":true", "\"valid\":true,\"rich\":true")
+    });
     push("request without a member", "request_syntax", &|c| c.request = replaced("\"context\":\"\",", ""));
     push("age 17", "request_policy", &|c| c.request = replaced("18}", "17}"));
     push("slots do not fit", "request_policy", &|c| c.request = replaced("65536", "3"));
     push("period does not fit", "request_policy", &|c| c.request = replaced("82870", "82869"));
-    push("answer to another host", "request_policy", &|c| c.request = replaced("https://forum", "https://shop"));
-    push("host with a port", "request_policy", &|c| c.request = replaced("\"forum.example\"", "\"forum.example:443\""));
+    push("answer to another host", "request_policy", &|c| {
+        c.request = replaced("https://forum", "https://shop")
+    });
+    push("host with a port", "request_policy", &|c| {
+        c.request = replaced("\"forum.example\"", "\"forum.example:443\"")
+    });
     push("two days from today", "request_date", &|c| c.now = now().plus(2 * 86_400));
     push("damaged key", "key_syntax", &|c| c.key = "damaged.vk");
     push("another key", "key_mismatch", &|c| c.key = "other.vk");
     push("DEV key not allowed", "key_dev", &|c| c.options = json!({}));
     let keys = keys(world);
-    for (name, file) in [("gamma is delta", "gamma-is-delta.vk"), ("delta is the generator", "delta-is-generator.vk"), ("one IC point twice", "ic-repeats.vk")] {
+    for (name, file) in [
+        ("gamma is delta", "gamma-is-delta.vk"),
+        ("delta is the generator", "delta-is-generator.vk"),
+        ("one IC point twice", "ic-repeats.vk"),
+    ] {
         let bytes = &keys.iter().find(|(n, _)| *n == file).unwrap_or_else(|| panic!("{file}")).1;
         let id = veilpass_protocol::circuit_id::CircuitId::of_file(bytes);
         let mut asked = request.clone();
@@ -251,7 +302,9 @@ fn misconfigured(world: &mut World, base: &Case, request: &Request, out: &mut Ve
     push("one more live leaf", "epoch_signature", &|c| c.notes = edited("live 1200", "live 1201"));
     push("another authority's key", "epoch_signature", &|c| c.vkey = impostor.public().to_string());
     push("two texts of epoch 2", "epochs_conflict", &|c| c.notes.extend(signed(|s| s.cells = [8; 32])));
-    push("window out of order", "epochs_conflict", &|c| c.notes = signed(|s| s.window[0].replaced_at = s.sealed_at.minus(1)));
+    push("window out of order", "epochs_conflict", &|c| {
+        c.notes = signed(|s| s.window[0].replaced_at = s.sealed_at.minus(1))
+    });
     push("window not there", "epochs_conflict", &|c| c.notes = signed(|s| s.window.clear()));
     push("older than two days", "epochs_stale", &|c| {
         c.now = sealed_at().plus(3600 + 172_800);
@@ -260,9 +313,13 @@ fn misconfigured(world: &mut World, base: &Case, request: &Request, out: &mut Ve
         later.period = later.valid_on.number().into();
         c.request = later.to_json();
     });
-    push("older than this platform allows", "epochs_stale", &|c| c.options = json!({"allow_dev": true, "max_age": 600}));
+    push("older than this platform allows", "epochs_stale", &|c| {
+        c.options = json!({"allow_dev": true, "max_age": 600})
+    });
     push("three minutes ahead", "epochs_from_future", &|c| c.now = sealed_at().plus(3600).minus(180));
-    push("floor above the crowd", "epoch_below_floor", &|c| c.options = json!({"allow_dev": true, "min_live": 1201}));
+    push("floor above the crowd", "epoch_below_floor", &|c| {
+        c.options = json!({"allow_dev": true, "min_live": 1201})
+    });
     // The newest alone decides: epoch 1 by itself is fresh and has no window.
     let old = base.with("only the old note is known", |c| c.notes = vec![one.clone()]);
     out.push(old.refused("unacceptable", "epoch_unknown"));

@@ -28,14 +28,22 @@ fn compute_lines() {
 #[test]
 fn eval_lines() {
     let lines = lines("eval.jsonl");
-    let input: String = lines.iter().map(|l| format!("{}\n", json!({"public": l["public"], "private": l["private"]}))).collect();
+    let input: String = lines
+        .iter()
+        .map(|l| format!("{}\n", json!({"public": l["public"], "private": l["private"]})))
+        .collect();
     let run = run_with(Path::new("."), &["debug", "eval"], input.as_bytes());
     assert_eq!(run.exit, 0, "{run:?}");
     let answers: Vec<Value> = run.stdout.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
     assert_eq!(answers.len(), lines.len());
     let mut clauses = BTreeSet::new();
     for (line, answer) in lines.iter().zip(&answers) {
-        assert_eq!((&answer["native"], &answer["circuit"]), (&line["native"], &line["circuit"]), "{}", line["name"]);
+        assert_eq!(
+            (&answer["native"], &answer["circuit"]),
+            (&line["native"], &line["circuit"]),
+            "{}",
+            line["name"]
+        );
         assert_eq!(answer["native"], answer["circuit"], "{}", line["name"]);
         clauses.extend(answer["native"]["clause"].as_str().map(str::to_owned));
     }
@@ -51,15 +59,20 @@ fn verify(line: &Value) -> Run {
     file("request", line["request"].as_str().unwrap().as_bytes());
     match line["presentation"].as_str() {
         Some(text) => file("presentation", text.as_bytes()),
-        None => file("presentation", &base64url::decode(line["presentation"]["base64url"].as_str().unwrap()).unwrap()),
+        None => file(
+            "presentation",
+            &base64url::decode(line["presentation"]["base64url"].as_str().unwrap()).unwrap(),
+        ),
     }
     std::fs::create_dir(place.path().join("notes")).unwrap();
     for (i, note) in line["notes"].as_array().unwrap().iter().enumerate() {
         file(&format!("notes/{i}.note"), note.as_str().unwrap().as_bytes());
     }
     let key = folder().join(line["key"].as_str().unwrap());
-    let (key, vkey, now) = (key.to_str().unwrap(), line["vkey"].as_str().unwrap(), line["now"].as_str().unwrap());
-    let mut arguments = vec!["verify", "--request", "request", "--presentation", "presentation", "--epochs", "notes"];
+    let (key, vkey, now) =
+        (key.to_str().unwrap(), line["vkey"].as_str().unwrap(), line["now"].as_str().unwrap());
+    let mut arguments =
+        vec!["verify", "--request", "request", "--presentation", "presentation", "--epochs", "notes"];
     arguments.extend(["--authority", vkey, "--key", key, "--now", now]);
     let options = line["options"].as_object().unwrap();
     let numbers: Vec<(String, String)> = options

@@ -45,7 +45,7 @@ fn a_new_agreement_shows_the_union() {
     let union = second.together.clone().unwrap();
     assert_eq!((second.told.len(), union.len()), (2, 3));
     assert!(union.iter().any(|s| s.contains("18")) && union.iter().any(|s| s.contains("male")));
-    // Two questions were open; the second answer would make a larger union than was shown.
+    // Two questions were open; once one is answered, the other has to wait.
     let third = examine(&wallet, here, later).unwrap();
     answer(&mut wallet, &second, true, later, &mut rng).unwrap();
     let refused = answer(&mut wallet, &third, true, later, &mut rng).unwrap_err();

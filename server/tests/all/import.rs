@@ -1,8 +1,13 @@
 //! Imports: forms, every code, repetition, credentials.
 
 use crate::people::{Fixture, HEADER, Person, at, codes, csv_file, people, person, root_of, with_check};
+use rand::rngs::StdRng;
+use rand::{CryptoRng, RngCore, SeedableRng};
+use std::path::Path;
 use veilpass_protocol::credential::Credential;
+use veilpass_server::RegistryError;
 use veilpass_server::authority::ImportProgress;
+use veilpass_server::store::StoreError;
 
 fn counts(report: &veilpass_server::authority::ImportReport) -> (u64, u64, u64, usize) {
     (report.read, report.added, report.already, report.rejected.len())
@@ -302,4 +307,51 @@ async fn a_missing_file_is_a_fault_and_leaves_nothing() {
     let error = fixture.import_file(&file, Some(&out)).await.unwrap_err();
     assert_eq!((error.blame(), error.code()), (veilpass_server::Blame::Fault, Some("unavailable")));
     assert!(!out.exists());
+}
+
+/// Zeros for so many calls, then an honest generator.
+struct Stuck(u32, StdRng);
+
+impl RngCore for Stuck {
+    fn next_u32(&mut self) -> u32 {
+        self.next_u64() as u32
+    }
+    fn next_u64(&mut self) -> u64 {
+        if self.0 == 0 {
+            return self.1.next_u64();
+        }
+        self.0 -= 1;
+        0
+    }
+    fn fill_bytes(&mut self, dest: &mut [u8]) {
+        dest.iter_mut().for_each(|b| *b = self.next_u64() as u8);
+    }
+    fn try_fill_bytes(&mut self, dest: &mut [u8]) -> Result<(), rand::Error> {
+        self.fill_bytes(dest);
+        Ok(())
+    }
+}
+
+impl CryptoRng for Stuck {}
+
+/// A Network Number that is taken, in the batch or in the registry, is drawn again.
+#[tokio::test]
+async fn a_taken_network_number_is_drawn_again() {
+    let mut fixture = Fixture::new(11).await;
+    let (one, three) =
+        (fixture.file("1.csv", &csv_file(&people(0..1))), fixture.file("3.csv", &csv_file(&people(1..4))));
+    let (next, all) =
+        (fixture.file("2.csv", &csv_file(&people(4..5))), fixture.file("4.csv", &csv_file(&people(5..9))));
+    let authority = &fixture.authority;
+    let import = async |file: &Path, zeros| {
+        let mut rng = Stuck(zeros, StdRng::seed_from_u64(11));
+        authority.import(file, None, at(0), &mut rng, &mut |_| ()).await
+    };
+    assert_eq!(import(&one, u32::MAX).await.unwrap().added, 1);
+    assert_eq!(import(&next, 9).await.unwrap().added, 1, "taken by a pending enrolment");
+    assert_eq!(import(&three, 20).await.unwrap().added, 3, "twice in one batch");
+    let stuck = import(&all, u32::MAX).await.unwrap_err();
+    assert_eq!(stuck, RegistryError::Store(StoreError::NetworkNumberTaken));
+    assert_eq!(import(&all, 0).await.unwrap().added, 4, "nothing was kept of the failed run");
+    assert_eq!(fixture.seal(0).await.statement.live, 9);
 }
