@@ -2,4 +2,5 @@
 
 mod binary;
 mod known_values;
+mod life;
 mod vectors;

@@ -205,6 +205,30 @@ fn a_newer_statement_with_another_past_is_installed_and_reported() {
     assert_eq!(install(&mut epochs, &authority.sign(&further)), Ok(Install::NewestWithAnotherPast));
 }
 
+/// Two windows name one epoch: it was replaced once, and had one root.
+#[test]
+fn windows_must_agree_on_what_they_both_name() {
+    let authority = Authority::with_epochs(1, &hours(&[4, 3]));
+    let edits: [fn(&mut EpochStatement); 2] = [
+        |s| s.window[2].root = Fr::from(1u64),
+        |s| s.window[2].replaced_at = s.window[2].replaced_at.minus(1),
+    ];
+    let mut later = Authority::with_epochs(1, &hours(&[4, 3, 2]));
+    let honest = later.seal(noon(), 0).clone();
+    assert_eq!(honest.window[2].epoch, 1);
+    let offer = |statement: &EpochStatement| {
+        let mut epochs = empty(&authority);
+        install(&mut epochs, authority.note()).unwrap();
+        install(&mut epochs, &authority.sign(statement))
+    };
+    assert_eq!(offer(&honest), Ok(Install::Newest));
+    for edit in edits {
+        let mut other = honest.clone();
+        edit(&mut other);
+        assert_eq!(offer(&other), Ok(Install::NewestWithAnotherPast));
+    }
+}
+
 #[test]
 fn evidence_is_bounded() {
     let authority = Authority::with_epochs(1, &hours(&[1]));
