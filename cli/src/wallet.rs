@@ -113,6 +113,7 @@ pub struct At {
 
 const WALLET: &str = "wallet.age";
 const STATE: &str = "state.age";
+const LOCK: &str = "lock";
 
 fn refusal(refusal: &Refusal) -> Failure {
     Failure::refused(refusal.code(), refusal)
@@ -167,6 +168,18 @@ impl At {
     fn save_state(&self, holder: &Holder) -> Result<(), Failure> {
         let file = holder.state_file().map_err(|e| Failure::Fault(e.to_string()))?;
         write(&self.dir.join(STATE), &file, Access::Private).map_err(disk)
+    }
+
+    /// Held while the wallet changes: two answers at one time could draw the same slot.
+    fn lock(&self) -> Result<std::fs::File, Failure> {
+        let path = self.dir.join(LOCK);
+        let fault = |e| Failure::fault(&path.display().to_string(), e);
+        if !self.dir.join(WALLET).is_file() {
+            return Err(Failure::Usage(format!("{} is no wallet's folder", self.dir.display())));
+        }
+        let file = std::fs::File::create(&path).map_err(fault)?;
+        file.lock().map_err(fault)?;
+        Ok(file)
     }
 
     /// A folder for a wallet that is to be made; one that holds a wallet already is left alone.
@@ -224,6 +237,7 @@ pub fn run(command: Wallet) -> Result<Reply, Failure> {
             Reply::new(&json!({"identity_commitment": c, "device_commitment": d}), text)
         }
         Wallet::Enrol { at, credential } => {
+            let _lock = at.lock()?;
             let (mut holder, passphrase) = at.open()?;
             holder.enrol(&read(&credential)?).map_err(|e| refusal(&e))?;
             at.save_wallet(&holder, &passphrase)?;
@@ -234,15 +248,17 @@ pub fn run(command: Wallet) -> Result<Reply, Failure> {
         }
         Wallet::Sync { at, from, authority, clock } => {
             let authority = authority_key(&authority)?;
+            let _lock = at.lock()?;
             let (mut holder, _) = at.open()?;
             let spinner = progress::spinner("reading the published folder");
             let synced = holder.sync(&Folder(from), &authority, clock.now()?);
             spinner.finish_and_clear();
+            // Also after a refusal: notes that contradict each other are kept as evidence.
+            at.save_state(&holder)?;
             let synced = synced.map_err(|e| match e.code() {
                 "unavailable" => Failure::Fault(e.to_string()),
                 code => Failure::refused(code, &e),
             })?;
-            at.save_state(&holder)?;
             let found =
                 if synced.enrolled { "your leaf is in it: enrolled" } else { "your leaf is not in it (yet)" };
             let answer =
@@ -303,6 +319,7 @@ struct Asked {
 
 /// Judges, asks, proves; the presentation in JSON.
 fn present(at: &At, asked: &Asked, yes: bool, pk: Option<&PathBuf>, clock: Clock) -> Result<String, Failure> {
+    let _lock = at.lock()?;
     let (mut holder, _) = at.open()?;
     let prover = ArkProver::new(proving_key(pk)?).map_err(|e| Failure::Fault(e.to_string()))?;
     let question = holder
