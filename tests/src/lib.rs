@@ -147,12 +147,14 @@ impl World {
         let slot = self.rng.gen_range(0..request.slots);
         let scope = request.scope().unwrap_or_else(|e| panic!("{e}"));
         let statement = Statement::for_request(request, tree.root(), pseudonym(&person.k, &scope, slot));
-        let mut witness = Witness::default();
-        witness.k = *person.k.expose();
-        witness.d = *person.d.expose();
-        witness.packed = person.attributes.pack();
-        witness.slot = Fr::from(slot);
-        witness.path = tree.path(place as u64).unwrap_or_else(|e| panic!("{e}")).0;
+        let witness = Witness {
+            k: *person.k.expose(),
+            d: *person.d.expose(),
+            packed: person.attributes.pack(),
+            link: Fr::ZERO,
+            slot: Fr::from(slot),
+            path: tree.path(place as u64).unwrap_or_else(|e| panic!("{e}")).0,
+        };
         (statement.unwrap_or_else(|e| panic!("{e}")), witness)
     }
 
@@ -180,13 +182,13 @@ fn person(i: usize, rng: &mut StdRng) -> Person {
     let secret = |rng: &mut StdRng| Fr::rand(rng);
     let attributes = Attributes {
         birth_date: Day::from_ymd(year, 1 + (i % 12) as u8, 1 + (i % 28) as u8).unwrap_or(Day::MAX),
-        expires_on: (i % 7 != 0).then(|| literal("2036-06-01")),
+        expires_on: (!i.is_multiple_of(7)).then(|| literal("2036-06-01")),
         enrolled_on: literal("2024-07-06"),
         sex: Sex::ALL[i % 3],
         document_class: DocumentClass::ALL[i % 7],
-        nationality: if i % 2 == 0 { 156 } else { 250 },
-        province: if i % 7 == 0 { 44 } else { 0 },
-        generation: u8::from(i % 5 == 0),
+        nationality: if i.is_multiple_of(2) { 156 } else { 250 },
+        province: if i.is_multiple_of(7) { 44 } else { 0 },
+        generation: u8::from(i.is_multiple_of(5)),
     };
     let k = PseudonymSecret::from_fr(secret(rng)).unwrap_or_else(|| panic!("zero"));
     let d = DeviceSecret::from_fr(secret(rng)).unwrap_or_else(|| panic!("zero"));

@@ -35,14 +35,14 @@ pub fn test(root: &Path, long: bool) -> Result<(), String> {
             run: Box::new(|| direction::check(root).map(|said| println!("{said}"))),
         },
         Step {
-            name: "build",
-            budget: 10,
-            run: Box::new(|| cargo(&["build", "--workspace", "--all-targets"])),
-        },
-        Step {
             name: "clippy, warnings denied",
             budget: 5,
             run: Box::new(|| cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])),
+        },
+        Step {
+            name: "build",
+            budget: 10,
+            run: Box::new(|| cargo(&["build", "--workspace", "--all-targets"])),
         },
         Step {
             name: "tests and doc tests",

@@ -63,14 +63,14 @@ impl Private {
             exactly(children.iter().map(|x| fr(x)).collect::<Result<_, _>>()?, "children")
         };
         let path: Vec<[Fr; 8]> = self.path.into_iter().map(level).collect::<Result<_, _>>()?;
-        let mut witness = Witness::default();
-        witness.k = fr(&self.k)?;
-        witness.d = fr(&self.d)?;
-        witness.packed = fr(&self.packed)?;
-        witness.link = fr(&self.link)?;
-        witness.slot = fr(&self.slot)?;
-        witness.path = exactly(path, "levels")?;
-        Ok(witness)
+        Ok(Witness {
+            k: fr(&self.k)?,
+            d: fr(&self.d)?,
+            packed: fr(&self.packed)?,
+            link: fr(&self.link)?,
+            slot: fr(&self.slot)?,
+            path: exactly(path, "levels")?,
+        })
     }
 }
 

@@ -1,0 +1,4 @@
+//! Checks that need several crates.
+
+mod purity;
+mod whole;
