@@ -10,6 +10,7 @@ mod story;
 use crate::outcome::{Failure, Reply};
 use clap::Args;
 use serde::Serialize;
+use std::io::Write;
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -69,6 +70,14 @@ pub struct Table {
 }
 
 impl Table {
+    /// Tells people what goes on.
+    pub fn say(&self, text: &str) {
+        if !self.quiet {
+            // A reader that went away early is no fault of ours.
+            let _ = writeln!(std::io::stdout().lock(), "{text}");
+        }
+    }
+
     /// Tries something, prints its line, and notes whether it came out as it should.
     pub fn step(
         &mut self,
@@ -97,14 +106,10 @@ impl Table {
             as_expected,
             said: tried.said,
         };
-        if !self.quiet {
-            let mark = if step.as_expected { "✓" } else { "✗ NOT AS EXPECTED" };
-            let verdict = step.code.clone().map_or("accepted".to_owned(), |c| format!("refused: {c}"));
-            println!(
-                "{mark} {:<32} {:<9} {:<30} {:>6} ms {:>6} B  {}",
-                step.id, step.actor, verdict, ms, step.bytes, step.said
-            );
-        }
+        let mark = if step.as_expected { "✓" } else { "✗ NOT AS EXPECTED" };
+        let verdict = step.code.clone().map_or("accepted".to_owned(), |c| format!("refused: {c}"));
+        let (id, actor, bytes, said) = (step.id, step.actor, step.bytes, &step.said);
+        self.say(&format!("{mark} {id:<32} {actor:<9} {verdict:<28} {ms:>5} ms {bytes:>4} B  {said}"));
         self.steps.push(step);
         Ok(())
     }
@@ -122,6 +127,12 @@ pub fn run(demo: &Demo, json: bool) -> Result<Reply, Failure> {
     }
     let mut table = Table { quiet: json, ..Table::default() };
     let begun = Instant::now();
+    table.say(&format!(
+        "Veilpass on this machine: an authority with {} made-up people, two platforms and four wallets in\n{}. \
+         Everything is real but the clock, which is moved by hand where a day has to pass.\n",
+        demo.people,
+        folder.display()
+    ));
     let seen = crate::common::runtime()?.block_on(story::tell(&folder, demo.people as usize, &mut table))?;
     let ok = table.steps.iter().all(|s| s.as_expected) && seen.joined.matches == 0;
     let mut text = format!("\n{}\n", seen.text());

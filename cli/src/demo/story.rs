@@ -9,7 +9,7 @@ use crate::progress;
 use rand::rngs::OsRng;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use veilpass_circuits::Witness;
 use veilpass_params::dev;
 use veilpass_protocol::challenge::Nonce;
@@ -126,7 +126,8 @@ fn over_origin(platform: &Platform) -> Channel {
 
 /// Tells it all.
 pub async fn tell(folder: &Path, people: usize, table: &mut Table) -> Result<Seen, Failure> {
-    let mut stage = Stage::set(folder, people).await?;
+    let mut stage = Stage::set(folder, people, table).await?;
+    table.say("");
     stage.accepted(table)?;
     stage.not_satisfied(table)?;
     stage.dishonest_platforms(table)?;
@@ -138,7 +139,7 @@ pub async fn tell(folder: &Path, people: usize, table: &mut Table) -> Result<See
 
 impl Stage {
     /// Enrols everybody from a file made on the spot and seals the first epoch.
-    async fn set(folder: &Path, count: usize) -> Result<Stage, Failure> {
+    async fn set(folder: &Path, count: usize, table: &Table) -> Result<Stage, Failure> {
         let now = now()?;
         let (today, sealed_at) = (Day::of(now), now.minus(600));
         let years_ago = |n: u32| birth_limit(today, n).ok_or_else(|| fault("the clock is too early"));
@@ -163,6 +164,7 @@ impl Stage {
             Authority::init(&registry, "demo.example/veilpass", &[verifying_key.to_vec()], &mut OsRng)
                 .await
                 .map_err(failure)?;
+        let begun = Instant::now();
         let bar = progress::bar(0, "importing");
         let report = authority
             .import(&file, Some(&credentials), sealed_at, &mut OsRng, &mut |p| {
@@ -179,6 +181,7 @@ impl Stage {
                 report.rejected.first()
             )));
         }
+        table.say(&format!("  imported {count} people from a file in {} ms", begun.elapsed().as_millis()));
         let key = authority.key();
         let (forum, forum_key) =
             Platform::new(&folder.join("forum"), "forum.localhost", &key, verifying_key)?;
@@ -192,9 +195,16 @@ impl Stage {
         let published = folder.join("published");
         let mut stage =
             Stage { authority, published, forum, shop, adult, minor, expired, removed, prover, people, now };
+        let begun = Instant::now();
         stage.seal(sealed_at).await?;
+        table.say(&format!("  sealed and published them as epoch 1 in {} ms", begun.elapsed().as_millis()));
         stage.enrol(&credentials)?;
+        let begun = Instant::now();
         stage.sync(now)?;
+        table.say(&format!(
+            "  four wallets found their leaves in {} ms, without naming them",
+            begun.elapsed().as_millis()
+        ));
         Ok(stage)
     }
 

@@ -1,6 +1,7 @@
 //! The binary held against docs/spec/contract.md, from outside.
 
 mod binary;
+mod demo;
 mod known_values;
 mod life;
 mod vectors;
