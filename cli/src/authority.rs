@@ -197,6 +197,11 @@ impl Work {
                 let epoch = registry.seal(clock.now()?, order, &mut OsRng).await;
                 spinner.finish_and_clear();
                 let epoch = epoch.map_err(failure)?;
+                if !epoch.erased {
+                    eprintln!(
+                        "warning: another program reads the registry; what was erased leaves its files with the next command"
+                    );
+                }
                 Ok(Reply::raw(epoch.to_json(), epoch_text(&epoch.statement)))
             }
             Work::Remove(number, reason, clock) => {

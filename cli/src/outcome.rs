@@ -65,12 +65,12 @@ impl Reply {
 pub fn finish(outcome: Result<Option<Reply>, Failure>, json: bool) -> ExitCode {
     let (document, code) = match outcome {
         Ok(None) => return ExitCode::SUCCESS,
-        Ok(Some(reply)) => (if json { reply.json } else { reply.text }, u8::from(reply.refused)),
+        Ok(Some(reply)) => (if json { reply.json } else { printable(&reply.text) }, u8::from(reply.refused)),
         Err(failure) => {
             let (code, name, detail) = match &failure {
                 Failure::Refused { code, detail } => (1, *code, detail),
                 Failure::Usage(detail) => {
-                    eprintln!("error: {detail}");
+                    eprintln!("error: {}", printable(detail));
                     return ExitCode::from(2);
                 }
                 Failure::Fault(detail) => (3, "unavailable", detail),
@@ -94,4 +94,23 @@ pub fn finish(outcome: Result<Option<Reply>, Failure>, json: bool) -> ExitCode {
 pub fn pretty(json: &str) -> String {
     let value: Result<Value, _> = serde_json::from_str(json);
     value.ok().and_then(|v| serde_json::to_string_pretty(&v).ok()).unwrap_or_else(|| json.to_owned())
+}
+
+/// A text in which nothing can steer a terminal: control and formatting characters but line ends are
+/// shown as escapes. What others send ends up in messages.
+pub fn printable(text: &str) -> String {
+    let steers = |c: char| {
+        let hidden = matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
+        (c.is_control() && c != '\n') || hidden
+    };
+    let shown = |c: char| if steers(c) { c.escape_unicode().to_string() } else { c.to_string() };
+    text.chars().map(shown).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn nothing_steers_the_terminal() {
+        assert_eq!(super::printable("a\u{1b}[2Jb\n论坛\u{202e}"), "a\\u{1b}[2Jb\n论坛\\u{202e}");
+    }
 }

@@ -4,13 +4,13 @@
 //! `state.age` (what was synced and answered).
 
 use crate::common::{Clock, authority_key, proving_key, read, read_text, terminal};
-use crate::outcome::{Failure, Reply, pretty};
+use crate::outcome::{Failure, Reply, pretty, printable};
 use crate::progress;
 use clap::{Args, Subcommand};
 use rand::rngs::OsRng;
 use secrecy::SecretString;
 use serde_json::{Value, json};
-use std::io::{BufRead, Write};
+use std::io::{BufRead, Read, Write};
 use std::path::PathBuf;
 use veilpass_protocol::field::to_hex;
 use veilpass_protocol::scope::Host;
@@ -18,7 +18,7 @@ use veilpass_prover::groth16::{ArkProver, Prover};
 use veilpass_prover::{
     AnswerError, Channel, Question, Refusal, Source, SourceError, Wallet as Holder, WorkFactor,
 };
-use veilpass_server::files::{Access, FileError, create, make_folder, write};
+use veilpass_server::files::{Access, FileError, create, lock, make_private_folder, write};
 use zeroize::Zeroizing;
 
 /// What a holder does.
@@ -115,6 +115,9 @@ const WALLET: &str = "wallet.age";
 const STATE: &str = "state.age";
 const LOCK: &str = "lock";
 
+/// Largest published file that is read; a tile has 128 KiB, a note at most 1 MB.
+const MAX_PUBLISHED: u64 = 16 << 20;
+
 fn refusal(refusal: &Refusal) -> Failure {
     Failure::refused(refusal.code(), refusal)
 }
@@ -126,12 +129,20 @@ fn disk(error: FileError) -> Failure {
 impl At {
     /// The passphrase; `again`: typed twice.
     fn passphrase(&self, again: bool) -> Result<SecretString, Failure> {
+        let text = self.passphrase_text(again)?;
+        if text.is_empty() {
+            return Err(Failure::Usage("an empty passphrase protects nothing".into()));
+        }
+        Ok(SecretString::from((*text).clone()))
+    }
+
+    fn passphrase_text(&self, again: bool) -> Result<Zeroizing<String>, Failure> {
         if let Some(file) = &self.passphrase_file {
             let text = Zeroizing::new(read_text(file)?);
-            return Ok(SecretString::from(text.trim_end_matches(['\n', '\r']).to_owned()));
+            return Ok(Zeroizing::new(text.trim_end_matches(['\n', '\r']).to_owned()));
         }
         if let Ok(text) = std::env::var("VEILPASS_PASSPHRASE") {
-            return Ok(SecretString::from(text));
+            return Ok(Zeroizing::new(text));
         }
         if !terminal() {
             return Err(Failure::Usage("a wallet needs VEILPASS_PASSPHRASE or --passphrase-file".into()));
@@ -143,7 +154,7 @@ impl At {
         if again && *first != *Zeroizing::new(ask("Once more: ")?) {
             return Err(Failure::Usage("the two passphrases differ".into()));
         }
-        Ok(SecretString::from((*first).clone()))
+        Ok(first)
     }
 
     fn open(&self) -> Result<(Holder, SecretString), Failure> {
@@ -173,13 +184,10 @@ impl At {
     /// Held while the wallet changes: two answers at one time could draw the same slot.
     fn lock(&self) -> Result<std::fs::File, Failure> {
         let path = self.dir.join(LOCK);
-        let fault = |e| Failure::fault(&path.display().to_string(), e);
         if !self.dir.join(WALLET).is_file() {
             return Err(Failure::Usage(format!("{} is no wallet's folder", self.dir.display())));
         }
-        let file = std::fs::File::create(&path).map_err(fault)?;
-        file.lock().map_err(fault)?;
-        Ok(file)
+        lock(&path).map_err(disk)
     }
 
     /// A folder for a wallet that is to be made; one that holds a wallet already is left alone.
@@ -190,7 +198,7 @@ impl At {
                 self.dir.display()
             )));
         }
-        make_folder(&self.dir).map_err(disk)
+        make_private_folder(&self.dir).map_err(disk)
     }
 }
 
@@ -216,7 +224,14 @@ impl Source for Folder {
 
     fn file(&self, path: &str) -> Result<Option<Vec<u8>>, SourceError> {
         let file = self.0.join(path);
-        match std::fs::read(&file) {
+        let read = |file: std::fs::File| {
+            let mut bytes = Vec::new();
+            file.take(MAX_PUBLISHED + 1).read_to_end(&mut bytes).map(|_| bytes)
+        };
+        match std::fs::File::open(&file).and_then(read) {
+            Ok(bytes) if bytes.len() as u64 > MAX_PUBLISHED => {
+                Err(SourceError(format!("{} is longer than {MAX_PUBLISHED} bytes", file.display())))
+            }
             Ok(bytes) => Ok(Some(bytes)),
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
             Err(e) => Err(SourceError(format!("{}: {e}", file.display()))),
@@ -230,7 +245,10 @@ pub fn run(command: Wallet) -> Result<Reply, Failure> {
         Wallet::New { at } => {
             at.vacant()?;
             let holder = Holder::new(&mut OsRng);
-            at.save_wallet(&holder, &at.passphrase(true)?)?;
+            let file = holder.wallet_file(&at.passphrase(true)?, WorkFactor::PRODUCTION);
+            // Never over another wallet, not even one that is being made at the same time.
+            let file = file.map_err(|e| Failure::Fault(e.to_string()))?;
+            create(&at.dir.join(WALLET), &file, Access::Private).map_err(disk)?;
             let (c, d) = (to_hex(&holder.identity_commitment()), to_hex(&holder.device_commitment()));
             let text =
                 format!("wallet in {}\nidentity commitment {c}\ndevice commitment   {d}", at.dir.display());
@@ -300,7 +318,12 @@ pub fn run(command: Wallet) -> Result<Reply, Failure> {
             // Opening it proves that the passphrase fits and that nothing is damaged.
             Holder::open(&bytes, None, &at.passphrase(false)?).map_err(|e| refusal(&e))?;
             create(&at.dir.join(WALLET), &bytes, Access::Private).map_err(disk)?;
-            Reply::new(&json!({"file": at.dir.join(WALLET)}), format!("wallet in {}", at.dir.display()))
+            let text = format!(
+                "wallet in {}\nIt does not know what was answered elsewhere: one-time pseudonyms may be drawn again, and \
+                 agreements start anew. Use one device at a time.",
+                at.dir.display()
+            );
+            Reply::new(&json!({"file": at.dir.join(WALLET)}), text)
         }
     }
 }
@@ -319,6 +342,10 @@ struct Asked {
 
 /// Judges, asks, proves; the presentation in JSON.
 fn present(at: &At, asked: &Asked, yes: bool, pk: Option<&PathBuf>, clock: Clock) -> Result<String, Failure> {
+    if !yes && !terminal() {
+        // Before the request is even looked at: whether it could be answered must not show.
+        return Err(Failure::Usage("nobody can be asked here: nothing was sent; --yes agrees".into()));
+    }
     let _lock = at.lock()?;
     let (mut holder, _) = at.open()?;
     let prover = ArkProver::new(proving_key(pk)?).map_err(|e| Failure::Fault(e.to_string()))?;
@@ -340,30 +367,30 @@ fn present(at: &At, asked: &Asked, yes: bool, pk: Option<&PathBuf>, clock: Clock
 
 /// What is asked, in plain words, before anything is agreed to.
 fn show(q: &Question) {
-    let name =
-        q.known_as.as_ref().map_or_else(|| "not in the platform directory".into(), |(name, _)| name.clone());
-    eprintln!("{} ({name}) asks. Your answer would tell it:", q.host);
-    for sentence in &q.told {
-        eprintln!("  · {sentence}");
-    }
-    eprintln!("  · {}", q.link);
+    let mut text = String::new();
+    let mut say = |line: &str| {
+        text += line;
+        text.push('\n');
+    };
+    let name = q.known_as.as_ref().map_or("not in the platform directory", |(name, _)| name);
+    let part = if q.context.is_empty() { String::new() } else { format!(", part “{}”", q.context) };
+    say(&format!("{} ({name}{part}) asks. Your answer would tell it:", q.host));
+    q.told.iter().chain([&q.link]).for_each(|sentence| say(&format!("  · {sentence}")));
     for purpose in q.known_as.iter().flat_map(|(_, purposes)| purposes) {
-        eprintln!("It says that it needs this for: {purpose}");
+        say(&format!("It says that it needs this for: {purpose}"));
     }
     if let Some(together) = &q.together {
-        eprintln!("You have answered other questions here. Together it would then know:");
-        together.iter().for_each(|sentence| eprintln!("  · {sentence}"));
+        say("You have answered other questions of this host. Together it would then know:");
+        together.iter().for_each(|sentence| say(&format!("  · {sentence}")));
     }
     if q.tells_birthday {
-        eprintln!("Careful: because your birthday is near, this tells roughly when it is.");
+        say("Careful: because your birthday is near, this tells roughly when it is.");
     }
-    eprintln!("About {} people fit this description.", q.crowd);
+    say(&format!("About {} people fit this description.", q.crowd));
+    eprint!("{}", printable(&text));
 }
 
 fn agree() -> Result<bool, Failure> {
-    if !terminal() {
-        return Err(Failure::Usage("nobody can be asked here: nothing was sent; --yes agrees".into()));
-    }
     eprint!("Answer? [y/N] ");
     let mut line = String::new();
     let fault = |e| Failure::fault("the terminal", e);

@@ -124,6 +124,10 @@ impl Cells {
         if cells.epoch != epoch {
             return Err(CellsError(format!("it belongs to epoch {}", cells.epoch)));
         }
+        let maps = [&cells.sex, &cells.document_class, &cells.nationality, &cells.province, &cells.age];
+        if maps.iter().any(|map| map.values().any(|n| *n > crate::scope::MAX_PERIOD)) {
+            return Err(CellsError("a count is above 2^53 - 1".into()));
+        }
         if cells.to_jcs() != bytes {
             return Err(CellsError("it is not in canonical form".into()));
         }

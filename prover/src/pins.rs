@@ -31,15 +31,6 @@ struct Pin {
     month_override: bool,
 }
 
-/// What W4 says of a request.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Standing {
-    /// The first request of this host and context, or predicates that were agreed before.
-    Known,
-    /// Other predicates: the person must agree anew, and sees these earlier answers with them.
-    NewAgreement(Vec<Predicates>),
-}
-
 /// All pins of a wallet.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -55,11 +46,11 @@ impl PinBook {
         context: &Context,
         predicates: &Predicates,
         now: Timestamp,
-    ) -> Result<Standing, Refusal> {
+    ) -> Result<(), Refusal> {
         let agreements = self.find(host, context).map_or(&[][..], |pin| &pin.agreements);
-        let Some(last) = agreements.last() else { return Ok(Standing::Known) };
+        let Some(last) = agreements.last() else { return Ok(()) };
         if agreements.iter().any(|a| a.predicates == *predicates) {
-            return Ok(Standing::Known);
+            return Ok(());
         }
         if agreements.len() > MAX_NEW_AGREEMENTS {
             return Err(Refusal::PredicatesPinned(format!(
@@ -70,7 +61,14 @@ impl PinBook {
         if now < from {
             return Err(Refusal::PredicatesPinned(format!("a new agreement is possible from {from} on")));
         }
-        Ok(Standing::NewAgreement(agreements.iter().map(|a| a.predicates.clone()).collect()))
+        Ok(())
+    }
+
+    /// Everything that a host has had answered, in whichever context: contexts are the platform's own
+    /// names, and what it knows under one it knows under all. The person sees it before agreeing to more.
+    pub(crate) fn answered<'a>(&'a self, host: &'a Host) -> impl Iterator<Item = &'a Predicates> {
+        let pins = self.0.iter().filter(move |pin| pin.host == *host);
+        pins.flat_map(|pin| pin.agreements.iter().map(|a| &a.predicates))
     }
 
     /// W5: whether the month rule may still be set aside for this host and context.
@@ -129,7 +127,7 @@ mod tests {
         Timestamp::new(1_800_000_000).plus(n * 86_400)
     }
 
-    fn refused(result: Result<Standing, Refusal>) -> bool {
+    fn refused(result: Result<(), Refusal>) -> bool {
         result.is_err_and(|e| e.code() == "predicates_pinned")
     }
 
@@ -137,18 +135,19 @@ mod tests {
     fn five_answers_at_most_and_thirty_days_apart() {
         let (host, context): (Host, Context) = ("forum.example".parse().unwrap(), "".parse().unwrap());
         let mut book = PinBook::default();
-        assert_eq!(book.judge(&host, &context, &province(11), days(0)), Ok(Standing::Known));
+        assert_eq!(book.judge(&host, &context, &province(11), days(0)), Ok(()));
         book.record(&host, &context, &province(11), false, days(0));
-        assert_eq!(book.judge(&host, &context, &province(11), days(1)), Ok(Standing::Known));
+        assert_eq!(book.judge(&host, &context, &province(11), days(1)), Ok(()));
         for n in 1..=4u64 {
             let next = province(11 + n as u8);
             assert!(refused(book.judge(&host, &context, &next, days(30 * n).minus(1))));
-            let told = (11..11 + n as u8).map(province).collect();
-            assert_eq!(book.judge(&host, &context, &next, days(30 * n)), Ok(Standing::NewAgreement(told)));
+            let told: Vec<Predicates> = (11..11 + n as u8).map(province).collect();
+            assert_eq!(book.judge(&host, &context, &next, days(30 * n)), Ok(()));
+            assert!(book.answered(&host).eq(&told));
             book.record(&host, &context, &next, false, days(30 * n));
         }
         assert!(refused(book.judge(&host, &context, &province(20), days(4000))), "a fifth time");
-        assert_eq!(book.judge(&host, &context, &province(12), days(4000)), Ok(Standing::Known));
+        assert_eq!(book.judge(&host, &context, &province(12), days(4000)), Ok(()));
     }
 
     /// Repeating what is known does not move the 30 days.
@@ -172,13 +171,17 @@ mod tests {
         book.record(&host, &context, &adult(Some(18)), true, days(0));
         assert!(refused(book.judge(&host, &context, &adult(Some(16)), days(0))));
         assert!(refused(book.judge(&host, &context, &Predicates::valid(), days(0))));
-        let (other_host, other_context) = ("bank.example".parse().unwrap(), "b".parse().unwrap());
-        assert_eq!(book.judge(&other_host, &context, &adult(Some(16)), days(0)), Ok(Standing::Known));
-        assert_eq!(book.judge(&host, &other_context, &adult(Some(16)), days(0)), Ok(Standing::Known));
+        let (other_host, other_context): (Host, Context) =
+            ("bank.example".parse().unwrap(), "b".parse().unwrap());
+        assert_eq!(book.judge(&other_host, &context, &adult(Some(16)), days(0)), Ok(()));
+        assert_eq!(book.judge(&host, &other_context, &adult(Some(16)), days(0)), Ok(()));
+        book.record(&host, &other_context, &adult(Some(16)), false, days(0));
+        assert_eq!(book.answered(&host).count(), 2, "what one context knows, the host knows");
+        assert_eq!(book.answered(&other_host).count(), 0);
         assert_eq!(book.month_override(&host, &context), MonthOverride::Used);
         assert_eq!(book.month_override(&host, &other_context), MonthOverride::Possible);
         let again: Predicates =
             veilpass_protocol::json::parse(br#"{"age":{"at_least":18},"valid":true}"#).unwrap();
-        assert_eq!(book.judge(&host, &context, &again, days(0)), Ok(Standing::Known));
+        assert_eq!(book.judge(&host, &context, &again, days(0)), Ok(()));
     }
 }

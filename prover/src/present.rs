@@ -5,7 +5,6 @@ use crate::asker::{Asker, Channel, authenticate};
 use crate::credential::explain;
 use crate::crypt::SealFailed;
 use crate::groth16::{ProveError, Prover};
-use crate::pins::Standing;
 use crate::refusal::{MonthOverride, Refusal};
 use crate::rules::{check_date, check_thresholds, same_all_month};
 use crate::state::HistoryEntry;
@@ -38,7 +37,8 @@ pub struct Question {
     pub told: Vec<String>,
     /// What the pseudonym lets the asker do.
     pub link: String,
-    /// W4: this is a new agreement; what all answers to this host and context tell together.
+    /// W4: what all answers to this host tell together, in whichever context, where that is more than this
+    /// one tells.
     pub together: Option<Vec<String>>,
     /// W5: the answer tells roughly when the birthday is. The person has overridden the rule, for this
     /// host and context for the only time.
@@ -191,11 +191,9 @@ impl Wallet {
             check_date(asked.valid_on, now)?;
         }
         check_thresholds(rules, &asked.predicates, asked.valid_on)?;
-        let standing = if rules.w4 {
-            self.state.pins.judge(&asker.host, &asked.context, &asked.predicates, now)?
-        } else {
-            Standing::Known
-        };
+        if rules.w4 {
+            self.state.pins.judge(&asker.host, &asked.context, &asked.predicates, now)?;
+        }
         if let Some(credential) = self.credential.as_ref().filter(|_| rules.w9) {
             explain(credential, &self.k, &self.d, self.state.authority())?;
         }
@@ -220,7 +218,9 @@ impl Wallet {
         if !self.state.slots.has_left(&parameters) {
             return Err(Refusal::NoSlotLeft);
         }
-        let question = question(asker, &request, channel, &parameters, &standing, tells_birthday, crowd);
+        let all = told_by_all(self.state.pins.answered(&asker.host).chain([&asked.predicates]));
+        let together = Some(all).filter(|all| rules.w4 && *all != told(&asked.predicates));
+        let question = question(asker, &request, channel, &parameters, together, tells_birthday, crowd);
         Ok(Ready { question, parameters, epoch, statement, witness })
     }
 
@@ -266,15 +266,11 @@ fn question(
     request: &AnyRequest,
     channel: &Channel,
     parameters: &ScopeParameters,
-    standing: &Standing,
+    together: Option<Vec<String>>,
     tells_birthday: bool,
     crowd: u64,
 ) -> Question {
     let asked = request.request();
-    let together = match standing {
-        Standing::Known => None,
-        Standing::NewAgreement(before) => Some(told_by_all(before.iter().chain([&asked.predicates]))),
-    };
     Question {
         host: asker.host,
         known_as: asker.entry.map(|entry| (entry.name, entry.purposes)),

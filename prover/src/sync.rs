@@ -83,7 +83,6 @@ impl Wallet {
         authority: &AuthorityKey,
         now: Timestamp,
     ) -> Result<Synced, SyncError> {
-        let cover = if self.rules.w9 { Cover::W9 } else { Cover { tiles: 1, live: 0 } };
         if self.state.authority().is_some_and(|pinned| pinned != authority) {
             return Err(Refusal::EpochSignature("this wallet belongs to another authority".into()).into());
         }
@@ -101,16 +100,39 @@ impl Wallet {
             }
             return Err(e.into());
         }
-        let statement = epochs.newest().cloned().ok_or(EpochsError::Missing)?;
+        let fetched = self.fetch(source, authority, epochs.newest().ok_or(EpochsError::Missing)?);
+        let (synced, cells, platforms, own) = match fetched {
+            Ok(fetched) => fetched,
+            Err(e) => {
+                // A server that withholds a file must not make the evidence against it go away.
+                if let Some(known) = &mut self.state.epochs {
+                    known.take_evidence(&epochs);
+                }
+                return Err(e);
+            }
+        };
+        let old = std::mem::take(&mut self.state);
+        self.state = State { epochs: Some(epochs), cells: Some(cells), platforms, own, ..old };
+        Ok(synced)
+    }
+
+    /// All that belongs to an epoch.
+    fn fetch<S: Source + ?Sized>(
+        &self,
+        source: &S,
+        authority: &AuthorityKey,
+        statement: &EpochStatement,
+    ) -> Result<(Synced, Cells, Vec<PlatformEntry>, Own), SyncError> {
+        let cover = if self.rules.w9 { Cover::W9 } else { Cover { tiles: 1, live: 0 } };
         if let Some(credential) = &self.credential {
             explain(credential, &self.k, &self.d, Some(authority))?;
         }
-        let cells = fetch_cells(source, &statement)?;
+        let cells = fetch_cells(source, statement)?;
         let platforms = fetch_platforms(source, authority)?;
         let own = match &self.credential {
             Some(credential) => find_own(
                 source,
-                &statement,
+                statement,
                 authority,
                 credential,
                 &self.state.own(&credential.leaf()),
@@ -120,9 +142,7 @@ impl Wallet {
         };
         let enrolled = own.path.is_some();
         let synced = Synced { epoch: statement.epoch, root: statement.root, enrolled };
-        let old = std::mem::take(&mut self.state);
-        self.state = State { epochs: Some(epochs), cells: Some(cells), platforms, own, ..old };
-        Ok(synced)
+        Ok((synced, cells, platforms, own))
     }
 }
 
@@ -195,11 +215,9 @@ fn places_before<S: Source + ?Sized>(
     authority: &AuthorityKey,
     day: Day,
 ) -> Result<u64, SyncError> {
-    let (mut low, mut high) = (0, (newest.epoch - 1) / NOTE_GRID);
     let mut places = 0;
-    // Invariant: epoch `low` on the grid was sealed before `day` (0 = before the first).
-    while low < high {
-        let middle = (low + high).div_ceil(2);
+    // All of them, always: a search that stopped early would tell when the wallet's owner enrolled.
+    for middle in 1..=(newest.epoch - 1) / NOTE_GRID {
         let number = middle * NOTE_GRID;
         let Some(note) = source.file(&format!("epochs/{number}.note"))? else { return Ok(0) };
         let note =
@@ -209,9 +227,7 @@ fn places_before<S: Source + ?Sized>(
             return Err(EpochsError::Conflict(format!("epoch {number} does not fit the newest")).into());
         }
         if Day::of(statement.sealed_at) < day {
-            (low, places) = (middle, statement.places_used);
-        } else {
-            high = middle - 1;
+            places = statement.places_used;
         }
     }
     Ok(places)

@@ -1,10 +1,12 @@
 //! Files that are there whole or not at all: written beside their place, flushed, renamed, and the
 //! folder flushed, so that neither a reader nor a power cut finds half of one.
 
-use std::fs::{self, File, Permissions};
+use std::fs::{self, File, Permissions, TryLockError};
 use std::io::{self, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 use tempfile::NamedTempFile;
 
 /// Who may read a file.
@@ -106,6 +108,15 @@ pub fn read_text(path: &Path) -> Result<String, FileError> {
     fs::read_to_string(path).map_err(at(path))
 }
 
+/// Makes a folder that only its owner can enter, unless it is there already.
+pub fn make_private_folder(path: &Path) -> Result<(), FileError> {
+    make_folder(folder_of(path))?;
+    match fs::DirBuilder::new().mode(0o700).create(path) {
+        Err(e) if e.kind() != io::ErrorKind::AlreadyExists => Err(FileError::new(path, &e)),
+        _ => Ok(()),
+    }
+}
+
 /// Makes a folder and those above it.
 pub fn make_folder(path: &Path) -> Result<(), FileError> {
     fs::create_dir_all(path).map_err(at(path))
@@ -179,8 +190,33 @@ impl NewFolder {
     }
 }
 
+/// Longest name of a file, in bytes, on the file systems that matter.
+pub const LONGEST_NAME: usize = 255;
+
+/// How long to wait for another program that holds a lock.
+const LOCK_WAIT: Duration = Duration::from_secs(10);
+
+/// Takes a lock on a private file that is made for it; released when the result is dropped. Waits ten
+/// seconds at most.
+pub fn lock(path: &Path) -> Result<File, FileError> {
+    let open = File::options().create(true).append(true).mode(Access::Private.mode()).open(path);
+    let file = open.map_err(at(path))?;
+    let begun = Instant::now();
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::WouldBlock) if begun.elapsed() < LOCK_WAIT => sleep(Duration::from_millis(20)),
+            Err(TryLockError::WouldBlock) => {
+                return Err(FileError::new(path, &io::ErrorKind::WouldBlock.into()));
+            }
+            Err(TryLockError::Error(e)) => return Err(FileError::new(path, &e)),
+        }
+    }
+}
+
 /// A long file that is written bit by bit and appears when it is complete. Its unfinished form has a
-/// fixed name beside it, so that a run that was killed leaves no copies behind the next one.
+/// fixed name beside it, so that a run that was killed leaves no copies behind the next one. It is made
+/// anew and never opened: a link that somebody laid there leads nowhere.
 #[derive(Debug)]
 pub struct LongFile {
     file: Option<io::BufWriter<File>>,
@@ -198,8 +234,11 @@ impl LongFile {
         name.push(".part");
         let part = place.with_file_name(name);
         let open = || -> io::Result<File> {
-            let file =
-                File::options().create(true).write(true).truncate(true).mode(access.mode()).open(&part)?;
+            match fs::remove_file(&part) {
+                Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
+                _ => (),
+            }
+            let file = File::options().create_new(true).write(true).mode(access.mode()).open(&part)?;
             file.set_permissions(Permissions::from_mode(access.mode()))?;
             Ok(file)
         };

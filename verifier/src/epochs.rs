@@ -279,6 +279,15 @@ impl AcceptedEpochs {
         &self.authority
     }
 
+    /// Takes over the pairs that another reading of the same authority has found.
+    pub fn take_evidence(&mut self, other: &AcceptedEpochs) {
+        for pair in &other.equivocations {
+            if self.equivocations.len() < MAX_EQUIVOCATIONS && !self.equivocations.contains(pair) {
+                self.equivocations.push(pair.clone());
+            }
+        }
+    }
+
     /// Evidence that the authority has told two stories, oldest first.
     pub fn equivocations(&self) -> &[Equivocation] {
         &self.equivocations
@@ -315,6 +324,16 @@ fn contradiction(a: &EpochStatement, b: &EpochStatement) -> Option<String> {
     }
     if number + 1 == new.epoch && new.prev != old.hash() {
         return Some(format!("{} follows another text of {number}", new.epoch));
+    }
+    // Nobody is removed in silence: the counts go on from each other (contract §4).
+    let places = new.places_used.checked_sub(old.places_used);
+    let goes_on = places.is_some_and(|added| {
+        let most = old.live.saturating_add(added);
+        let exactly = added == new.added && most.checked_sub(new.removed.total()) == Some(new.live);
+        if number + 1 == new.epoch { exactly } else { new.live <= most }
+    });
+    if !goes_on {
+        return Some(format!("the counts of {} do not follow from those of {number}", new.epoch));
     }
     // Every epoch that both windows name was replaced once, by one successor, with one root.
     let told: BTreeMap<u64, &WindowEntry> = new.window.iter().map(|w| (w.epoch, w)).collect();

@@ -18,6 +18,12 @@ use veilpass_protocol::statement::Statement;
 type G1Prepared = <Bn254 as Pairing>::G1Prepared;
 type G2Prepared = <Bn254 as Pairing>::G2Prepared;
 
+/// Up to so many proofs are checked one by one: their product would save nothing.
+const SINGLY: usize = 8;
+/// How many products a batch may try. Enough to name a few bad proofs among thousands; where there are
+/// more, somebody is flooding, and single checks are cheaper.
+const MAX_PRODUCTS: u32 = 32;
+
 /// The proof does not prove the statement under this key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the proof does not prove this statement")]
@@ -88,7 +94,8 @@ impl PreparedKey {
         rng: &mut R,
     ) -> Vec<Result<(), ProofInvalid>> {
         let mut verdicts = vec![Ok(()); items.len()];
-        self.bisect(items, &mut verdicts, rng, false);
+        let mut products = MAX_PRODUCTS;
+        self.bisect(items, &mut verdicts, rng, false, &mut products);
         verdicts
     }
 
@@ -99,20 +106,26 @@ impl PreparedKey {
         verdicts: &mut [Result<(), ProofInvalid>],
         rng: &mut R,
         known_bad: bool,
+        products: &mut u32,
     ) -> bool {
-        if let ([(statement, proof)], [verdict]) = (items, &mut *verdicts) {
-            *verdict = self.check(statement, proof);
-            return verdict.is_ok();
+        if items.len() <= SINGLY || *products == 0 {
+            for ((statement, proof), verdict) in items.iter().zip(&mut *verdicts) {
+                *verdict = self.check(statement, proof);
+            }
+            return verdicts.iter().all(Result::is_ok);
         }
-        if items.is_empty() || (!known_bad && self.product_holds(items, rng)) {
-            return true;
+        if !known_bad {
+            *products -= 1;
+            if self.product_holds(items, rng) {
+                return true;
+            }
         }
         let middle = items.len() / 2;
         let (left, right) = items.split_at(middle);
         let (left_verdicts, right_verdicts) = verdicts.split_at_mut(middle);
-        let left_holds = self.bisect(left, left_verdicts, rng, false);
+        let left_holds = self.bisect(left, left_verdicts, rng, false, products);
         // A wrong whole with a right left half has a wrong right half: no need to try its product.
-        self.bisect(right, right_verdicts, rng, left_holds);
+        self.bisect(right, right_verdicts, rng, left_holds, products);
         false
     }
 

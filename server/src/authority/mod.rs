@@ -209,6 +209,9 @@ impl Authority {
         for purpose in purposes {
             plain_text(purpose, 500, "a purpose")?;
         }
+        if format!("{host}.json").len() > files::LONGEST_NAME {
+            return Err(RegistryError::Argument("this host name is too long for a file of its own".into()));
+        }
         let entry = PlatformEntry::issue(&self.signer, host, name, key, purposes.to_vec());
         // A key that nobody should sign with (small order) is refused before it is published.
         entry.verify(&self.key()).map_err(|e| RegistryError::Argument(e.to_string()))?;

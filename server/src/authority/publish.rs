@@ -14,6 +14,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use veilpass_protocol::tree::Tree;
 
+/// Held in the authority's folder while it publishes.
+const PUBLISH_LOCK: &str = "publish.lock";
+
 /// What was published.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Published {
@@ -29,6 +32,8 @@ impl Authority {
     /// Brings the folder up to date; what is as it should be is left alone. A folder of another
     /// authority is refused.
     pub async fn publish(&self, out: &Path) -> Result<Published, RegistryError> {
+        // One publisher of an authority at a time: two would sweep away each other's staged tiles.
+        let _lock = files::lock(&self.folder.join(PUBLISH_LOCK))?;
         let state = self.store.published_state().await?;
         let newest = Epoch::read(state.latest.ok_or(RegistryError::NoEpoch)?, &self.key())?.statement;
         let mut folder = Folder::open(out, &key_line(&self.signer))?;
@@ -36,14 +41,6 @@ impl Authority {
             let file = files::read(&circuit_file(&self.folder, id))?;
             folder.put(&format!("{CIRCUITS}/{id}.vk"), &file)?;
         }
-        let mut hosts = Vec::with_capacity(state.platforms.len());
-        for (host, entry) in &state.platforms {
-            folder.put(&format!("platforms/{host}.json"), entry.as_bytes())?;
-            hosts.push(host);
-        }
-        let list = serde_json::to_string(&hosts).map_err(|e| RegistryError::Internal(e.to_string()))?;
-        folder.put("platforms.json", list.as_bytes())?;
-
         let tree = seal::tree(newest.places_used, &state.leaves)?;
         if tree.root() != newest.root {
             return Err(StoreError::Damaged("the leaves do not give the newest root").into());
@@ -56,6 +53,14 @@ impl Authority {
             folder.put(&format!("epochs/{number}.note"), epoch.note.as_bytes())?;
         }
         folder.drop_tiles_before(newest.epoch.saturating_sub(1))?;
+        // Last, so that no entry can keep removals from taking effect.
+        let mut hosts = Vec::with_capacity(state.platforms.len());
+        for (host, entry) in &state.platforms {
+            folder.put(&format!("platforms/{host}.json"), entry.as_bytes())?;
+            hosts.push(host);
+        }
+        let list = serde_json::to_string(&hosts).map_err(|e| RegistryError::Internal(e.to_string()))?;
+        folder.put("platforms.json", list.as_bytes())?;
         Ok(Published { epoch: newest.epoch, files: folder.files, bytes: folder.bytes })
     }
 }

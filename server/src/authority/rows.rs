@@ -261,7 +261,7 @@ fn commitment(text: &str) -> Result<Fr, Refusal> {
 /// A whole number in a CSV field, as JSON would write it.
 fn integer(text: &str, name: &str) -> Result<i64, Refusal> {
     let digits = text.strip_prefix('-').unwrap_or(text);
-    let plain = digits.bytes().all(|b| b.is_ascii_digit()) && (digits == "0" || !digits.starts_with('0'));
+    let plain = digits.bytes().all(|b| b.is_ascii_digit()) && (text == "0" || !digits.starts_with('0'));
     match text.parse() {
         Ok(number) if plain => Ok(number),
         _ => Err((ImportCode::RowSyntax, format!("{name} is not a whole number"))),

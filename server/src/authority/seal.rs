@@ -34,6 +34,9 @@ pub struct Epoch {
     pub note: String,
     /// The bytes of the cells file.
     pub cells: Vec<u8>,
+    /// Whether what was erased is gone from the files as well; not while another program reads the
+    /// database. The next command that finds no reader makes up for it.
+    pub erased: bool,
 }
 
 impl Epoch {
@@ -48,7 +51,7 @@ impl Epoch {
             .ok()
             .filter(|statement| statement.epoch == stored.epoch)
             .ok_or(StoreError::Damaged("an epoch's note"))?;
-        Ok(Epoch { statement, note: stored.note, cells: stored.cells })
+        Ok(Epoch { statement, note: stored.note, cells: stored.cells, erased: true })
     }
 }
 
@@ -67,8 +70,8 @@ impl Authority {
             let (epoch, sealing) = self.next_epoch(state, now, order, rng)?;
             match self.store.seal(&sealing).await {
                 Ok(()) => {
-                    self.store.erase_remnants().await?;
-                    return Ok(epoch);
+                    let erased = self.store.erase_remnants().await?;
+                    return Ok(Epoch { erased, ..epoch });
                 }
                 // The text that was just signed is dropped here and leaves this process never.
                 Err(StoreError::Superseded) if attempt < ATTEMPTS => attempt += 1,
@@ -158,12 +161,23 @@ impl Authority {
         if statement.live != live || statement.places_used != places_used {
             return Err(StoreError::Damaged("the counts of the last epoch").into());
         }
-        let note = statement.sign(&self.signer).map_err(|e| RegistryError::Internal(e.to_string()))?;
+        let note = statement.sign(&self.signer).map_err(|_| too_many_epochs())?;
+        // What nobody could read must not be committed: a note's window grows with each seal of a day.
+        if !matches!(open_note(&note, &self.key()), Ok(read) if read == statement) {
+            return Err(too_many_epochs());
+        }
         let cells = cells.to_jcs();
         let epoch = StoredEpoch { epoch: number, note: note.clone(), cells: cells.clone() };
         let sealing = Sealing { epoch, sealed_at: now, places_used, live, placed, consumed };
-        Ok((Epoch { statement, note, cells }, sealing))
+        Ok((Epoch { statement, note, cells, erased: false }, sealing))
     }
+}
+
+/// Notes are limited to a million bytes, and each epoch of the last day takes a line of about 98.
+fn too_many_epochs() -> RegistryError {
+    RegistryError::Argument(
+        "too many epochs within 24 hours: their window does not fit a note any more".into(),
+    )
 }
 
 /// The leaves by place while an epoch is made, 0 where none is.
