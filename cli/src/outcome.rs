@@ -76,10 +76,8 @@ pub fn finish(outcome: Result<Option<Reply>, Failure>, json: bool) -> ExitCode {
                 Failure::Fault(detail) => (3, "unavailable", detail),
             };
             if !json {
-                eprintln!(
-                    "{}: {detail}",
-                    if code == 1 { format!("refused ({name})") } else { "could not".into() }
-                );
+                let what = if code == 1 { format!("refused ({name})") } else { "could not".to_owned() };
+                eprintln!("{what}: {}", printable(detail));
                 return ExitCode::from(code);
             }
             (serde_json::json!({"error": {"code": name, "detail": detail}}).to_string(), code)

@@ -543,4 +543,20 @@ mod tests {
         renamed.origin = "other.example".into();
         assert_eq!(open_note(&renamed.sign(&signer).unwrap(), &signer.public()), Err(EpochError::Signature));
     }
+
+    /// A note of a million bytes can be signed and not be read again: why a seal reads its note back.
+    #[test]
+    fn windows_of_ten_thousand_lines_do_not_fit_a_note() {
+        let signer = AuthoritySigner::generate(&mut rand::thread_rng(), "id.example").unwrap();
+        let mut statement = chain(&["2026-11-22T06:00:00Z"]).remove(0);
+        statement.origin = "id.example".into();
+        let entry = WindowEntry { epoch: 1, replaced_at: statement.sealed_at, root: statement.root };
+        while statement.text().len() <= 999_900 {
+            let missing = (999_900 - statement.text().len()) / 98 + 1;
+            statement.window.extend(std::iter::repeat_n(entry, missing));
+        }
+        assert!(statement.text().len() < 1_000_000);
+        let note = statement.sign(&signer).unwrap();
+        assert!(matches!(open_note(&note, &signer.public()), Err(EpochError::Syntax(_))));
+    }
 }

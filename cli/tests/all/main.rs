@@ -1,5 +1,6 @@
 //! The binary held against docs/spec/contract.md, from outside.
 
+mod attacks;
 mod binary;
 mod demo;
 mod known_values;

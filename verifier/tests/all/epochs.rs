@@ -332,3 +332,37 @@ fn a_restored_state_is_judged_by_the_policy_and_clock_of_the_day() {
     assert_eq!(code(&policy, "2026-11-22T02:57:59Z"), "epochs_from_future");
     assert_eq!(code(&policy.with_min_live(2001).unwrap(), "2026-11-22T03:00:00Z"), "epoch_below_floor");
 }
+
+/// Nobody is removed in silence: a successor whose counts do not follow is evidence against its signer.
+#[test]
+fn counts_that_do_not_follow_are_evidence() {
+    let authority = Authority::with_epochs(1, &hours(&[3, 2]));
+    let edits: [fn(&mut EpochStatement); 4] = [
+        |next| next.live -= 1,
+        |next| next.added += 1,
+        |next| {
+            next.places_used -= 1;
+            next.live -= 1;
+        },
+        |next| {
+            next.places_used += 1;
+            next.added += 1;
+        },
+    ];
+    let honest = authority.draft(noon(), 0);
+    let mut epochs = empty(&authority);
+    install(&mut epochs, authority.note()).unwrap();
+    assert_eq!(install(&mut epochs, &authority.sign(&honest)), Ok(Install::Newest));
+    for edit in edits {
+        let mut epochs = empty(&authority);
+        install(&mut epochs, authority.note()).unwrap();
+        let mut next = honest.clone();
+        edit(&mut next);
+        assert_eq!(install(&mut epochs, &authority.sign(&next)), Ok(Install::NewestWithAnotherPast));
+        assert_eq!(epochs.equivocations().len(), 1);
+        // Another reader that could not finish hands its evidence over.
+        let mut other = empty(&authority);
+        other.take_evidence(&epochs);
+        assert_eq!(other.equivocations(), epochs.equivocations());
+    }
+}
