@@ -55,6 +55,10 @@ pub enum Format {
 pub fn run(command: Params) -> Result<Reply, Failure> {
     match command {
         Params::Setup { out } => {
+            if ["attest-v1.pk", "attest-v1.vk"].iter().any(|name| out.join(name).exists()) {
+                let text = format!("{} holds a key pair already; nothing was changed", out.display());
+                return Err(Failure::Usage(text));
+            }
             let spinner = progress::spinner("setup");
             let key = setup(Origin::Dev, &mut OsRng, |stage| spinner.set_message(stage.to_string()));
             spinner.finish_and_clear();

@@ -273,6 +273,13 @@ pub fn run(command: Wallet) -> Result<Reply, Failure> {
             spinner.finish_and_clear();
             // Also after a refusal: notes that contradict each other are kept as evidence.
             at.save_state(&holder)?;
+            if holder.contradictions() > 0 {
+                eprintln!(
+                    "warning: this authority has signed {} pairs of epoch statements that contradict each other; the \
+                     wallet keeps them as evidence",
+                    holder.contradictions()
+                );
+            }
             let synced = synced.map_err(|e| match e.code() {
                 "unavailable" => Failure::Fault(e.to_string()),
                 code => Failure::refused(code, &e),
@@ -386,7 +393,7 @@ fn show(q: &Question) {
     if q.tells_birthday {
         say("Careful: because your birthday is near, this tells roughly when it is.");
     }
-    say(&format!("About {} people fit this description.", q.crowd));
+    say(&format!("About {} people fit what is asked now.", q.crowd));
     eprint!("{}", printable(&text));
 }
 

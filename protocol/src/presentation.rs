@@ -25,9 +25,10 @@ pub enum PresentationError {
     /// Another version (`version_unsupported`).
     #[error("a presentation of another version")]
     VersionUnsupported,
-    /// The pseudonym is not 64 canonical digits (`not_canonical`).
-    #[error("the pseudonym is not a canonical field element")]
-    NotCanonical,
+    /// A value that is not in its one encoding (`not_canonical`): a number ≥ r, a wrong length, other
+    /// digits.
+    #[error("`{0}` is not in its canonical encoding")]
+    NotCanonical(&'static str),
 }
 
 /// A proof and what the verifier needs to find its statement.
@@ -47,11 +48,10 @@ pub struct Presentation {
 #[serde(deny_unknown_fields)]
 struct Json {
     v: u64,
-    circuit: CircuitId,
+    circuit: String,
     epoch: u64,
     pseudonym: String,
-    #[serde(with = "base64url")]
-    proof: [u8; PROOF_BYTES],
+    proof: String,
 }
 
 /// Just the version, of whatever object.
@@ -82,8 +82,11 @@ impl Presentation {
         if j.epoch > MAX_INTEGER {
             return Err(syntax("`epoch` is above 2^53 - 1".into()));
         }
-        let pseudonym = from_hex(&j.pseudonym).map_err(|_| PresentationError::NotCanonical)?;
-        Ok(Presentation { circuit: j.circuit, epoch: j.epoch, pseudonym, proof: j.proof })
+        let circuit = j.circuit.parse().map_err(|_| PresentationError::NotCanonical("circuit"))?;
+        let pseudonym = from_hex(&j.pseudonym).map_err(|_| PresentationError::NotCanonical("pseudonym"))?;
+        let proof = base64url::decode(&j.proof).and_then(|bytes| bytes.try_into().ok());
+        let proof = proof.ok_or(PresentationError::NotCanonical("proof"))?;
+        Ok(Presentation { circuit, epoch: j.epoch, pseudonym, proof })
     }
 
     /// Reads `01 ‖ circuit 32 ‖ epoch u64 ‖ pseudonym 32 ‖ proof 128`.
@@ -105,7 +108,7 @@ impl Presentation {
                 bytes.len()
             )));
         };
-        let pseudonym = from_bytes(&pseudonym).map_err(|_| PresentationError::NotCanonical)?;
+        let pseudonym = from_bytes(&pseudonym).map_err(|_| PresentationError::NotCanonical("pseudonym"))?;
         Ok(Presentation { circuit: CircuitId(circuit), epoch: u64::from_be_bytes(epoch), pseudonym, proof })
     }
 
@@ -113,10 +116,10 @@ impl Presentation {
     pub fn to_json(&self) -> String {
         json::to_string(&Json {
             v: 1,
-            circuit: self.circuit,
+            circuit: self.circuit.to_string(),
             epoch: self.epoch,
             pseudonym: to_hex(&self.pseudonym),
-            proof: self.proof,
+            proof: base64url::encode(&self.proof),
         })
     }
 
@@ -186,7 +189,6 @@ mod tests {
             ("7", "-7"),
             ("7", "9007199254740992"),
             ("\"epoch\":7,", ""),
-            ("proof\":\"", "proof\":\"A"),
             ("}", "} {"),
         ] {
             assert!(matches!(read(from, to), PresentationError::Syntax(_)), "{from} -> {to}");
@@ -194,8 +196,10 @@ mod tests {
         let r = "30644e72e131a029b85045b68181585d2833e84879b9709143e1f593f0000001";
         let u = to_hex(&sample().pseudonym);
         for bad in [r, &u[1..], &format!("{}G", &u[1..]), "F".repeat(64).as_str()] {
-            assert_eq!(read(&u, bad), PresentationError::NotCanonical);
+            assert_eq!(read(&u, bad), PresentationError::NotCanonical("pseudonym"));
         }
+        assert_eq!(read("proof\":\"", "proof\":\"A"), PresentationError::NotCanonical("proof"));
+        assert_eq!(read("circuit\":\"09", "circuit\":\"0F"), PresentationError::NotCanonical("circuit"));
         assert!(matches!(Presentation::read(DECLINE.as_bytes()), Err(PresentationError::Syntax(_))));
         assert!(matches!(Presentation::read(b""), Err(PresentationError::Syntax(_))));
         let good = sample().to_binary();
@@ -209,6 +213,6 @@ mod tests {
         assert_eq!(Presentation::read(&other), Err(PresentationError::VersionUnsupported));
         let mut big = good;
         big[41] = 0xff;
-        assert_eq!(Presentation::read(&big), Err(PresentationError::NotCanonical));
+        assert_eq!(Presentation::read(&big), Err(PresentationError::NotCanonical("pseudonym")));
     }
 }

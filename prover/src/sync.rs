@@ -52,7 +52,13 @@ impl SyncError {
     /// The stable code of contract §7.
     pub fn code(&self) -> &'static str {
         match self {
-            SyncError::Epochs(e) => e.code(),
+            // The wallet's row of contract §7 is closed; what contradicts itself or its past is not what an
+            // authority signs, and what is from the future is as little current as what is stale.
+            SyncError::Epochs(e) => match e.code() {
+                "epochs_syntax" | "epochs_conflict" => "epoch_signature",
+                "epochs_from_future" => "epochs_stale",
+                code => code,
+            },
             SyncError::Refused(e) => e.code(),
             SyncError::Source(_) => "unavailable",
         }

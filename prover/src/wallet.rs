@@ -98,6 +98,11 @@ impl Wallet {
         })
     }
 
+    /// How many pairs of contradicting statements of its authority the wallet keeps as evidence.
+    pub fn contradictions(&self) -> usize {
+        self.state.epochs.as_ref().map_or(0, |epochs| epochs.equivocations().len())
+    }
+
     /// What became of earlier requests, oldest first.
     pub fn history(&self) -> &[HistoryEntry] {
         &self.state.history
@@ -139,6 +144,9 @@ impl Wallet {
         ) else {
             return Err(Refusal::FileDamaged("a secret is zero".into()));
         };
+        if k.expose() == d.expose() {
+            return Err(Refusal::FileDamaged("both secrets are the same".into()));
+        }
         let mut wallet = Wallet::from_secrets(k, d);
         wallet.credential = contents.credential;
         if let Some(file) = state_file {

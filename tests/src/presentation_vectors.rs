@@ -180,6 +180,8 @@ fn malformed(base: &Case, good: &Presentation, out: &mut Vec<Value>) {
     let r = "30644e72e131a029b85045b68181585d2833e84879b9709143e1f593f0000001";
     push("pseudonym is r", edited(&u, r), "not_canonical");
     push("pseudonym in capitals", edited(&u, &"A".repeat(64)), "not_canonical");
+    push("circuit in capitals", edited("\"circuit\":\"", "\"circuit\":\"A"), "not_canonical");
+    push("proof with padding", json!(json.replacen("\"}", "=\"}", 1)), "not_canonical");
     let proof = |edit: fn(&mut [u8; 128])| {
         let mut p = good.clone();
         edit(&mut p.proof);

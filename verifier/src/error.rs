@@ -154,7 +154,7 @@ impl Malformed {
     pub fn code(&self) -> &'static str {
         match self {
             Malformed::Presentation(PresentationError::VersionUnsupported) => "version_unsupported",
-            Malformed::Presentation(PresentationError::NotCanonical) => "not_canonical",
+            Malformed::Presentation(PresentationError::NotCanonical(_)) => "not_canonical",
             Malformed::Presentation(_) => "presentation_syntax",
             Malformed::ProofPoint(_) => "proof_point",
         }

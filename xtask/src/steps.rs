@@ -126,7 +126,15 @@ pub fn vectors(root: &Path) -> Result<(), String> {
 
 /// A new DEV pair, and the vectors that were made with the old one.
 pub fn dev_keys(root: &Path) -> Result<(), String> {
-    let out = "params/keys/attest-v1-dev";
-    run(root, "cargo", &["run", "--package", "veilpass-cli", "--", "params", "setup", "--out", out], &[])?;
+    let made = root.join("target/dev-keys");
+    if made.exists() {
+        std::fs::remove_dir_all(&made).map_err(|e| format!("{}: {e}", made.display()))?;
+    }
+    let out = made.to_string_lossy().into_owned();
+    run(root, "cargo", &["run", "--package", "veilpass-cli", "--", "params", "setup", "--out", &out], &[])?;
+    for name in ["attest-v1.pk", "attest-v1.vk"] {
+        let place = root.join("params/keys/attest-v1-dev").join(name);
+        std::fs::copy(made.join(name), &place).map_err(|e| format!("{}: {e}", place.display()))?;
+    }
     vectors(root)
 }

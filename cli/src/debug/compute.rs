@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use veilpass_protocol::attributes::Attributes;
 use veilpass_protocol::challenge::{Nonce, challenge, handover};
 use veilpass_protocol::day::{Day, Timestamp, birth_limit};
-use veilpass_protocol::field::{Fr, from_hex, to_hex};
+use veilpass_protocol::field::{Fr, from_hex, to_bytes, to_hex};
 use veilpass_protocol::identity::{DeviceSecret, PseudonymSecret, leaf, pseudonym};
 use veilpass_protocol::json::{self, object, unique_map};
 use veilpass_protocol::network_number::NetworkNumber;
@@ -194,7 +194,11 @@ fn pseudonym_of(input: &RawValue) -> Result<Value, LineError> {
     if input.slot >= NONE_SLOTS {
         return Err(LineError::new("request_policy", "slots count from 0 to 65535"));
     }
-    Ok(json!(to_hex(&pseudonym(&k, &fr(&input.scope)?, input.slot))))
+    let scope = fr(&input.scope)?;
+    if to_bytes(&scope).first() != Some(&0) {
+        return Err(range("a scope has 31 bytes"));
+    }
+    Ok(json!(to_hex(&pseudonym(&k, &scope, input.slot))))
 }
 
 fn public_inputs(input: &RawValue) -> Result<Value, LineError> {

@@ -30,7 +30,7 @@ pub enum Debug {
         #[arg(long)]
         root: String,
         /// Epoch to name
-        #[arg(long)]
+        #[arg(long, value_parser = clap::value_parser!(u64).range(..1 << 53))]
         epoch: u64,
         /// The private inputs as JSON: k, d, packed, link, slot, path
         #[arg(long)]

@@ -130,10 +130,12 @@ pub async fn tell(folder: &Path, people: usize, table: &mut Table) -> Result<See
     table.say("");
     stage.accepted(table)?;
     stage.not_satisfied(table)?;
-    stage.dishonest_platforms(table)?;
-    stage.dishonest_wallets(table)?;
     stage.removal(table).await?;
-    stage.dishonest_authority(folder, table).await?;
+    stage.dishonest_wallets(table)?;
+    stage.dishonest_platforms(table)?;
+    stage.forged_root(table)?;
+    stage.bit_flip(table)?;
+    stage.small_epoch(folder, table).await?;
     stage.look(folder).await
 }
 
@@ -349,7 +351,12 @@ impl Stage {
             let signed = self.shop.sign(&relayed);
             let outcome = self.adult.present(signed.as_bytes(), &Channel::default(), &self.prover, now)?;
             Ok(answered(outcome, &mut self.forum, &asked.request, now).0)
-        })?;
+        })
+    }
+
+    /// One bit of an honest answer.
+    fn bit_flip(&mut self, table: &mut Table) -> Result<(), Failure> {
+        let now = self.now;
         table.step("bit_flip_refused", Expect::Refused("platform", &["proof_point", "proof_invalid"]), || {
             let asked = self.forum.ask(LinkKind::None, adult(), now)?;
             let outcome =
@@ -390,30 +397,28 @@ impl Stage {
         };
         hostile_at(table, "removed_in_grace_accepted", Expect::Accepted, removed_at.plus(grace - 1))?;
         let late = Expect::Refused("platform", &["epoch_replaced"]);
-        hostile_at(table, "removed_after_grace_refused", late, removed_at.plus(grace))
+        hostile_at(table, "removed_after_grace_refused", late, removed_at.plus(grace))?;
+        self.now = removed_at.plus(grace);
+        Ok(())
     }
 
-    /// Epochs that no honest authority signs, or that somebody else signed.
-    async fn dishonest_authority(&mut self, folder: &Path, table: &mut Table) -> Result<(), Failure> {
+    /// A root in the authority's name.
+    fn forged_root(&mut self, table: &mut Table) -> Result<(), Failure> {
         let now = self.now.plus(60);
-        let refused = |bytes: usize, verdict: Result<(), String>, said: &str| Tried {
-            actor: "platform",
-            verdict,
-            bytes,
-            said: said.into(),
-        };
         table.step("forged_root_refused", Expect::Refused("platform", &["epoch_signature"]), || {
             let mut forged = self.forum.epochs.newest().cloned().ok_or_else(|| fault("no epoch"))?;
             forged.epoch += 1;
             forged.root += Fr::from(1u64);
             let impostor = AuthoritySigner::generate(&mut OsRng, &forged.origin).map_err(fault)?;
             let note = forged.sign(&impostor).map_err(fault)?;
-            Ok(refused(
-                note.len(),
-                self.forum.install(&note, now),
-                "a root in the authority's name, signed by another key",
-            ))
-        })?;
+            let said = "a root in the authority's name, signed by another key".to_owned();
+            Ok(Tried { actor: "platform", verdict: self.forum.install(&note, now), bytes: note.len(), said })
+        })
+    }
+
+    /// An authority that nobody can hide in.
+    async fn small_epoch(&mut self, folder: &Path, table: &mut Table) -> Result<(), Failure> {
+        let now = self.now.plus(60);
         let (place, keys) = (folder.join("small"), [dev::verifying_key_bytes().to_vec()]);
         let small = Authority::init(&place, "small.example", &keys, &mut OsRng).await.map_err(failure)?;
         let today = Day::of(self.now);
@@ -431,11 +436,13 @@ impl Stage {
         )?;
         small.close().await;
         table.step("small_epoch_refused", Expect::Refused("platform", &["epoch_below_floor"]), || {
-            Ok(refused(
-                epoch.note.len(),
-                lonely.install(&epoch.note, now),
-                "an epoch of 3 people hides nobody",
-            ))
+            let said = "an epoch of 3 people hides nobody".to_owned();
+            Ok(Tried {
+                actor: "platform",
+                verdict: lonely.install(&epoch.note, now),
+                bytes: epoch.note.len(),
+                said,
+            })
         })
     }
 

@@ -35,8 +35,8 @@ fn every_step_comes_out_as_it_should() {
     );
     let steps = told["steps"].as_array().unwrap();
     assert_eq!(steps.len(), STEPS.len());
-    for (id, actor, codes) in STEPS {
-        let step = steps.iter().find(|s| s["id"] == json!(id)).unwrap_or_else(|| panic!("{id} is missing"));
+    for ((id, actor, codes), step) in STEPS.into_iter().zip(steps) {
+        assert_eq!(step["id"], json!(id), "the order of contract §9");
         assert_eq!(step["actor"], json!(actor), "{id}");
         match codes {
             [] => assert_eq!((&step["outcome"], &step["code"]), (&json!("accepted"), &Value::Null), "{id}"),

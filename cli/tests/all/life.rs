@@ -319,6 +319,9 @@ fn wrong_use_and_faults_have_their_exit_codes() {
     );
     assert_eq!(veilpass(at, "verify --request R").exit, 2);
     assert_eq!(veilpass(at, "params inspect nothing.vk").exit, 3);
+    veilpass(at, "params setup --out keys").ok();
+    assert_eq!(veilpass(at, "params setup --out keys").exit, 2, "keys are never overwritten");
+    assert_eq!(veilpass(at, "params inspect keys/attest-v1.pk").ok()["kind"], json!("proving_key"));
     write(at, "no.vk", "veilpass verifying key v1\n");
     assert_eq!(veilpass(at, "params inspect no.vk").code(), "key_syntax");
     let mut no_passphrase = std::process::Command::new(env!("CARGO_BIN_EXE_veilpass"));

@@ -46,7 +46,7 @@ fn the_wallet_file_is_exactly_the_contracts() {
 
 #[test]
 fn other_contents_are_damaged() {
-    let one = "0".repeat(63) + "1";
+    let (one, two) = ("0".repeat(63) + "1", "0".repeat(63) + "2");
     let r = "30644e72e131a029b85045b68181585d2833e84879b9709143e1f593f0000001";
     let with = |v: &str, k: &str, d: &str, rest: &str| {
         format!(r#"{{"v":{v},"pseudonym_secret":"{k}","device_secret":"{d}",{rest}}}"#)
@@ -59,15 +59,16 @@ fn other_contents_are_damaged() {
         )
         .map(|_| ())
     };
-    assert_eq!(open(with("1", &one, &one, r#""credential":null"#)), Ok(()));
+    assert_eq!(open(with("1", &one, &two, r#""credential":null"#)), Ok(()));
     for bad in [
-        with("2", &one, &one, r#""credential":null"#),
-        with("1", &"0".repeat(64), &one, r#""credential":null"#),
+        with("2", &one, &two, r#""credential":null"#),
+        with("1", &"0".repeat(64), &two, r#""credential":null"#),
+        with("1", &one, &one, r#""credential":null"#),
         with("1", &one, r, r#""credential":null"#),
-        with("1", &one, &one, r#""credential":[]"#),
-        with("1", &one, &one, r#""credential":null,"more":1"#),
-        format!(r#"{{"v":1,"pseudonym_secret":"{one}","device_secret":"{one}"}}"#),
-        with("1", &one, &one, r#""credential":null"#) + "x",
+        with("1", &one, &two, r#""credential":[]"#),
+        with("1", &one, &two, r#""credential":null,"more":1"#),
+        format!(r#"{{"v":1,"pseudonym_secret":"{one}","device_secret":"{two}"}}"#),
+        with("1", &one, &two, r#""credential":null"#) + "x",
     ] {
         let refusal = open(bad.clone()).unwrap_err();
         assert!(

@@ -75,7 +75,7 @@ fn epochs_are_checked_as_a_platform_checks_them() {
     // Stale, from the future, older than what is known.
     assert_eq!(code(wallet.sync(&world, &key, now().plus(49 * 3600))), "epochs_stale");
     world.seal_others(now().plus(300), 1);
-    assert_eq!(code(wallet.sync(&world, &key, now())), "epochs_from_future");
+    assert_eq!(code(wallet.sync(&world, &key, now())), "epochs_stale");
     let mut other = World::new(33);
     let mut newcomer = Wallet::new(&mut world.rng);
     assert_eq!(code(newcomer.sync(&other, &key, now())), "epoch_signature");
@@ -95,7 +95,7 @@ fn contradicting_epochs_are_kept_as_evidence() {
     let mut twin = World::new(34);
     twin.people(&[Attributes { generation: 1, ..adult() }]);
     assert_eq!(twin.key(), world.key());
-    assert_eq!(code(wallet.sync(&twin, &world.key(), now())), "epochs_conflict");
+    assert_eq!(code(wallet.sync(&twin, &world.key(), now())), "epoch_signature");
     assert_eq!(wallet.state.epochs.as_ref().unwrap().equivocations().len(), 1);
     assert!(wallet.respond(&ask(), now(), &mut world.rng).is_ok(), "the first history still holds");
 }
@@ -236,4 +236,39 @@ fn the_times_of_syncing_vary() {
     assert!(times.iter().all(|t| (1800..=5400).contains(t)));
     assert!(times.iter().min() < Some(&1900) && times.iter().max() > Some(&5300));
     assert_eq!(next_sync(0, &mut rng), 1);
+}
+
+/// Notes are fetched all or none: which ones must not tell when the wallet's owner enrolled.
+#[test]
+fn the_notes_that_are_fetched_tell_nothing() {
+    let mut world = World::empty(43);
+    world.seal_others(now().minus(400 * 3600), 1_200);
+    for n in 1..300 {
+        world.seal(now().minus(400 * 3600).plus(n * 3600), &[Fr::from(500_000 + n)], &[]);
+    }
+    world.seal_others(now().minus(60), 1);
+    let enrolled = |day: &str| Attributes { enrolled_on: day.parse().unwrap(), ..adult() };
+    let notes = ["2020-01-01", "2026-11-08", "2026-11-14", "2026-11-21"].map(|day| {
+        let mut wallet = world.applicant(enrolled(day));
+        world.fetched.take();
+        wallet.sync(&world, &world.key(), now()).unwrap();
+        world.fetched.take().into_iter().filter(|path| path.ends_with(".note")).collect::<Vec<_>>()
+    });
+    assert_eq!(notes[0].len(), 4, "{notes:?}");
+    assert!(notes.iter().all(|n| *n == notes[0]), "{notes:?}");
+}
+
+/// A server that withholds a file after showing another history does not get rid of the evidence.
+#[test]
+fn evidence_outlives_a_withheld_file() {
+    let mut world = World::new(44);
+    let mut wallet = world.person(adult());
+    let mut twin = World::new(44);
+    twin.people(&[Attributes { generation: 1, ..adult() }]);
+    twin.seal_others(now().minus(1), 1);
+    let newest = twin.newest().epoch;
+    twin.replaced.insert(format!("epochs/{newest}.cells"), None);
+    assert!(wallet.sync(&twin, &world.key(), now()).is_err());
+    assert_eq!(wallet.contradictions(), 1);
+    assert!(wallet.respond(&ask(), now(), &mut world.rng).is_ok(), "the first history still holds");
 }

@@ -7,6 +7,7 @@
 use super::countries;
 use super::person::PersonKey;
 use mrz::{MrzData, MrzDate};
+use std::sync::OnceLock;
 use veilpass_protocol::attributes::Sex;
 use veilpass_protocol::day::Day;
 
@@ -79,18 +80,22 @@ fn check_character(digits: &str) -> Option<char> {
     }
 }
 
-/// Whether six digits are a region: one of a prefecture in which there has been a county or district.
-///
-/// The list of the `id-card` crate has every county since 1980, but not the codes `…01` for the
-/// districts of a city together, under which cards were issued as well (440301 is Shenzhen). A card's
-/// holder must not be turned away for a gap in a list, so its prefectures decide.
+/// Whether a number begins with a province of GB/T 2260. Only the province is judged: the list of the
+/// `id-card` crate lacks codes that cards were issued under (440301 is Shenzhen, 441900 Dongguan), and a
+/// card's holder must not be turned away for a gap in a list.
 fn is_region(code: &str) -> bool {
     let listed = |code: &str| {
         let digits = format!("{code}19900101001");
         check_character(&digits).is_some_and(|check| id_card::validate(&format!("{digits}{check}")))
     };
-    let Some(prefecture) = code.get(..4) else { return false };
-    listed(code) || (0..100).any(|county| listed(&format!("{prefecture}{county:02}")))
+    static PROVINCES: [OnceLock<bool>; 100] = [const { OnceLock::new() }; 100];
+    let Some(province) = code.get(..2) else { return false };
+    // Taiwan, Hong Kong and Macao, and the code that residence permits for people from Taiwan bear.
+    if matches!(province, "71" | "81" | "82" | "83") {
+        return true;
+    }
+    let known = || (0..10_000).any(|rest| listed(&format!("{province}{rest:04}")));
+    province.parse().ok().and_then(|n: usize| PROVINCES.get(n)).is_some_and(|p| *p.get_or_init(known))
 }
 
 /// Whether a text can be the number of a document other than a resident card: 1–32 of `0-9A-Z`.

@@ -208,7 +208,11 @@ impl Row {
         let number = self.document_number.as_str();
         if attributes.document_class != DocumentClass::ResidentCard {
             documents::document_number(number)?;
-            return Ok(PersonKey::of_document(attributes.nationality, attributes.document_class, number));
+            // The resident number wherever it can be had, also where another document bears it.
+            return Ok(match documents::resident_number(number) {
+                Ok(_) => PersonKey::of_resident_number(number),
+                Err(_) => PersonKey::of_document(attributes.nationality, attributes.document_class, number),
+            });
         }
         let says = documents::resident_number(number)?;
         let agree = [
