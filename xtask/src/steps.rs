@@ -47,7 +47,7 @@ pub fn test(root: &Path, long: bool) -> Result<(), String> {
         Step {
             name: "tests and doc tests",
             budget: if long { 600 } else { 12 },
-            run: Box::new(|| cargo(&["test", "--workspace"])),
+            run: Box::new(|| cargo(&["test", "--workspace", "--no-fail-fast"])),
         },
         Step {
             name: "packages of the interop checks",
