@@ -202,6 +202,20 @@ mod tests {
         assert!(Cells::from_file(&twice, 7, &Sha256::digest(&twice).into()).is_err());
     }
 
+    /// Counts that no JSON reader agrees on would make the sums run over.
+    #[test]
+    fn counts_without_bound_are_refused() {
+        let text = String::from_utf8(sample().to_jcs()).unwrap();
+        for (count, good) in
+            [("9007199254740991", true), ("9007199254740992", false), ("9223372036854776000", false)]
+        {
+            let file =
+                text.replace("\"resident_card\":2000", &format!("\"resident_card\":{count}")).into_bytes();
+            let read = Cells::from_file(&file, 7, &Sha256::digest(&file).into());
+            assert_eq!(read.is_ok(), good, "{count}");
+        }
+    }
+
     /// Ages are calendar years apart, whatever the day; midnight of the year is that of UTC+08:00.
     #[test]
     fn brackets() {
