@@ -68,6 +68,7 @@ pub struct Verify {
 
 /// All notes of a file, a folder of notes or a published folder.
 pub fn notes(path: &Path) -> Result<Vec<String>, Failure> {
+    // Bytes that are no text become characters that no note has: its form or signature is then refused.
     let text = |path: &Path| read(path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
     if !path.is_dir() {
         return Ok(vec![text(path)?]);

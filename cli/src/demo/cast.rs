@@ -193,7 +193,8 @@ pub fn hostile(
     let k = veilpass_protocol::identity::PseudonymSecret::from_fr(witness.k)
         .ok_or_else(|| fault(&"k is zero"))?;
     let scope = request.scope().map_err(|e| fault(&e))?;
-    let slot = veilpass_protocol::field::to_u64(&witness.slot).unwrap_or(0) as u32;
+    let slot = veilpass_protocol::field::to_u64(&witness.slot).and_then(|n| u32::try_from(n).ok());
+    let slot = slot.ok_or_else(|| fault(&"the slot is no slot"))?;
     let statement =
         Statement::for_request(request, root, pseudonym(&k, &scope, slot)).map_err(|e| fault(&e))?;
     match prover.prove(&statement, witness, &mut OsRng) {
