@@ -34,8 +34,9 @@ pub struct Epoch {
     pub note: String,
     /// The bytes of the cells file.
     pub cells: Vec<u8>,
-    /// Whether what was erased is gone from the files as well; not while another program reads the
-    /// database. The next command that finds no reader makes up for it.
+    /// Of a seal: whether what it erased is gone from the files as well; not while another program
+    /// reads the database. The next command that finds no reader makes up for it. An epoch that is
+    /// read back was sealed earlier and says `true`.
     pub erased: bool,
 }
 
