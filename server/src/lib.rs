@@ -7,6 +7,7 @@
 pub mod authority;
 mod error;
 pub mod files;
+pub mod http;
 pub mod platform;
 pub mod store;
 pub mod token;
