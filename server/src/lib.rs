@@ -5,10 +5,12 @@
 #![deny(missing_docs)]
 
 pub mod authority;
+pub mod client;
 mod error;
 pub mod files;
 pub mod http;
 pub mod platform;
+pub mod published;
 pub mod store;
 pub mod token;
 
