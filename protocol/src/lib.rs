@@ -18,6 +18,7 @@ pub mod identity;
 pub mod json;
 pub mod network_number;
 pub mod note;
+pub mod operation;
 pub mod poseidon;
 pub mod predicates;
 pub mod presentation;
