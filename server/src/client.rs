@@ -230,7 +230,8 @@ fn read(mut response: Response<Body>, max: usize) -> Result<Answer, ureq::Error>
     let media_type = media_type.trim().to_ascii_lowercase();
     let etag = header(ETAG).map(str::to_owned);
     let status = response.status().as_u16();
-    let body = response.body_mut().with_config().limit(max as u64).read_to_vec()?;
+    // The reader refuses what reaches its limit.
+    let body = response.body_mut().with_config().limit((max as u64).saturating_add(1)).read_to_vec()?;
     Ok(Answer { status, media_type, etag, body })
 }
 

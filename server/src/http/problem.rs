@@ -19,15 +19,26 @@ pub struct Problem {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ProblemCode(pub &'static str);
 
-#[derive(Serialize)]
-struct Document<'a> {
-    r#type: String,
-    title: &'static str,
-    status: u16,
-    code: &'a str,
-    detail: &'a str,
+/// A problem as it is sent: `application/problem+json`, contract §8.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub struct ProblemDocument {
+    /// `urn:veilpass:error:<code>`.
+    #[schema(example = "urn:veilpass:error:not_found")]
+    pub r#type: String,
+    /// A short name of the class.
+    #[schema(example = "Not found")]
+    pub title: String,
+    /// The HTTP status, once more.
+    #[schema(example = 404)]
+    pub status: u16,
+    /// A code of contract §7.
+    #[schema(example = "not_found")]
+    pub code: String,
+    /// The same in words.
+    pub detail: String,
+    /// Whose fault it is; platforms only.
     #[serde(skip_serializing_if = "Option::is_none")]
-    blame: Option<&'static str>,
+    pub blame: Option<String>,
 }
 
 impl Problem {
@@ -82,13 +93,13 @@ impl Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let document = Document {
+        let document = ProblemDocument {
             r#type: format!("urn:veilpass:error:{}", self.code),
-            title: title_of(self.code),
+            title: title_of(self.status).to_owned(),
             status: self.status.as_u16(),
-            code: self.code,
-            detail: &self.detail,
-            blame: self.blame,
+            code: self.code.to_owned(),
+            detail: self.detail,
+            blame: self.blame.map(str::to_owned),
         };
         let body = veilpass_protocol::json::to_string(&document);
         let mut response = (self.status, body).into_response();
@@ -130,8 +141,8 @@ pub fn status_of(code: &str) -> StatusCode {
 }
 
 /// A short name for people.
-fn title_of(code: &str) -> &'static str {
-    match status_of(code).as_u16() {
+fn title_of(status: StatusCode) -> &'static str {
+    match status.as_u16() {
         400 => "Malformed",
         401 => "Not authorised",
         403 => "Refused",

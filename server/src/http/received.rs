@@ -2,18 +2,18 @@
 //! bearer token. Parsing is the handler's, with the strict reader of the protocol.
 
 use super::Problem;
-use axum::body::Body;
+use axum::body::{Body, HttpBody};
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::header;
 use axum::http::request::Parts;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
+use std::fmt;
 use zeroize::Zeroizing;
 
 /// Largest body where nothing larger is due.
 pub const MAX_BODY: usize = 16 * 1024;
 
 /// A body of at most [`MAX_BODY`] bytes with the media type that it came under.
-#[derive(Debug)]
 pub struct Received {
     /// The media type without its parameters, in lower case; empty if none was named.
     pub media_type: String,
@@ -22,14 +22,29 @@ pub struct Received {
 }
 
 impl Received {
-    /// The body as a strict JSON object; `None` if it is not sent as JSON, or not what `T` takes.
+    /// The body as a strict JSON object. The error repeats nothing that was sent.
     pub fn json<T: serde::de::DeserializeOwned>(&self) -> Result<T, String> {
         if self.media_type != "application/json" {
             return Err("the body must be application/json".into());
         }
-        // Messages of the reader quote nothing but names of members and positions… which may still be
-        // what the client sent: cut short.
-        veilpass_protocol::json::parse(&self.bytes).map_err(|e| e.0.chars().take(200).collect())
+        // The reader's messages quote values and names that were sent: only where it stopped is told.
+        veilpass_protocol::json::parse(&self.bytes).map_err(|e| {
+            let place = place(&e.0).map(|(line, column)| format!(" (line {line}, column {column})"));
+            format!("the body is not the JSON object that this route takes{}", place.unwrap_or_default())
+        })
+    }
+}
+
+/// Where the reader stopped, from the end of its message.
+fn place(message: &str) -> Option<(u64, u64)> {
+    let (line, column) = message.rsplit_once(" at line ")?.1.split_once(" column ")?;
+    Some((line.parse().ok()?, column.parse().ok()?))
+}
+
+/// A body may be a secret: only its length is shown.
+impl fmt::Debug for Received {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Received").field("bytes", &self.bytes.len()).finish_non_exhaustive()
     }
 }
 
@@ -45,11 +60,14 @@ impl<S: Send + Sync> FromRequest<S> for Received {
 }
 
 async fn read(body: Body) -> Result<Zeroizing<Vec<u8>>, Problem> {
+    let too_large = || Problem::new("too_large", format!("a body has at most {MAX_BODY} bytes"));
+    // One that says how long it is need not be read to be refused.
+    if body.size_hint().lower() > MAX_BODY as u64 {
+        return Err(too_large());
+    }
     match Limited::new(body, MAX_BODY).collect().await {
         Ok(collected) => Ok(Zeroizing::new(collected.to_bytes().to_vec())),
-        Err(e) if e.is::<LengthLimitError>() => {
-            Err(Problem::new("too_large", format!("a body has at most {MAX_BODY} bytes")))
-        }
+        Err(e) if e.is::<LengthLimitError>() => Err(too_large()),
         Err(_) => Err(Problem::malformed("the body did not arrive whole")),
     }
 }

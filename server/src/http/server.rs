@@ -1,12 +1,25 @@
-//! The accept loop.
+//! A server: where it listens and within which limits.
 
+use super::accept::{self, Front};
+use super::around::{self, Around};
+use super::limit::Limiter;
+use super::metrics::{self, Metrics};
+use super::tls;
 use axum::Router;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio_rustls::TlsAcceptor;
+
+/// Files that stay free for the database, for reading and for calls to others.
+const OTHER_FILES: u64 = 64;
+
+/// Connections of the listener for metrics.
+const METRICS_CONNECTIONS: usize = 16;
 
 /// How a server listens.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,6 +77,28 @@ impl Settings {
     }
 }
 
+impl Settings {
+    /// Whether they can be: the certificate is read, and plain HTTP goes only where it may. Gives what
+    /// speaks TLS, where that is set.
+    fn acceptor(&self) -> Result<Option<TlsAcceptor>, ServeError> {
+        let tls = self.tls.as_ref().map(tls::acceptor).transpose()?;
+        if tls.is_none() && !self.plain_http && !self.listen.ip().to_canonical().is_loopback() {
+            return Err(ServeError::PlainHttp(self.listen));
+        }
+        match self.metrics {
+            Some(metrics) if !self.plain_http && !metrics.ip().to_canonical().is_loopback() => {
+                Err(ServeError::PlainHttp(metrics))
+            }
+            _ => Ok(tls),
+        }
+    }
+
+    /// Checks them without listening.
+    pub fn check(&self) -> Result<(), ServeError> {
+        self.acceptor().map(|_| ())
+    }
+}
+
 /// Why a server did not start or run.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -71,23 +106,44 @@ pub enum ServeError {
     /// The address cannot be listened on.
     #[error("cannot listen on {0}: {1}")]
     Listen(SocketAddr, String),
+    /// Neither TLS nor a proxy that encrypts, on an address that others reach.
+    #[error("{0} is not a loopback address: set a certificate, or say that a proxy encrypts (plain HTTP)")]
+    PlainHttp(SocketAddr),
+    /// A certificate or key cannot be used. Nothing of the file is repeated.
+    #[error("{0}: {1}")]
+    Tls(PathBuf, &'static str),
 }
 
 /// A server that listens already; requests wait until it runs.
-#[derive(Debug)]
 pub struct Server {
     listener: TcpListener,
     address: SocketAddr,
+    metrics_listener: Option<(TcpListener, SocketAddr)>,
+    tls: Option<TlsAcceptor>,
+    connections: usize,
     settings: Settings,
+    metrics: Metrics,
 }
 
 impl Server {
-    /// Listens.
+    /// Reads the certificate, if there is one, and listens.
     pub async fn bind(settings: Settings) -> Result<Server, ServeError> {
-        let refused = |e: std::io::Error| ServeError::Listen(settings.listen, e.to_string());
-        let listener = TcpListener::bind(settings.listen).await.map_err(refused)?;
-        let address = listener.local_addr().map_err(refused)?;
-        Ok(Server { listener, address, settings })
+        let tls = settings.acceptor()?;
+        let connections = within_file_limit(settings.max_connections.max(1));
+        let (listener, address) = listen(settings.listen).await?;
+        let metrics_listener = match settings.metrics {
+            Some(address) => Some(listen(address).await?),
+            None => None,
+        };
+        Ok(Server {
+            listener,
+            address,
+            metrics_listener,
+            tls,
+            connections,
+            settings,
+            metrics: Metrics::new(),
+        })
     }
 
     /// Where it listens.
@@ -95,25 +151,89 @@ impl Server {
         self.address
     }
 
-    /// Serves until `shutdown` is ready.
-    pub async fn run(self, routes: Router, shutdown: impl Future<Output = ()>) -> Result<(), ServeError> {
-        tokio::pin!(shutdown);
-        loop {
-            let stream = tokio::select! {
-                () = &mut shutdown => return Ok(()),
-                accepted = self.listener.accept() => match accepted {
-                    Ok((stream, _)) => stream,
-                    Err(_) => continue,
-                },
-            };
-            let service = TowerToHyperService::new(routes.clone());
-            let connection = hyper::server::conn::http1::Builder::new()
-                .timer(TokioTimer::new())
-                .header_read_timeout(self.settings.header_timeout)
-                .serve_connection(TokioIo::new(stream), service);
-            tokio::spawn(async move {
-                let _ = connection.await;
-            });
-        }
+    /// Where it gives its metrics, if anywhere.
+    pub fn metrics_address(&self) -> Option<SocketAddr> {
+        self.metrics_listener.as_ref().map(|(_, address)| *address)
     }
+
+    /// What it counts; services add their own.
+    pub fn metrics(&self) -> Metrics {
+        self.metrics.clone()
+    }
+
+    /// Serves until `shutdown` is ready; requests under way are then finished for at most
+    /// [`Settings::shutdown_grace`].
+    pub async fn run(self, routes: Router, shutdown: impl Future<Output = ()>) -> Result<(), ServeError> {
+        let Settings { rate_per_second, rate_burst, trusted_proxies, .. } = self.settings;
+        let limiter = Limiter::new(rate_per_second, rate_burst, trusted_proxies).map(Arc::new);
+        let around = Around {
+            limiter: limiter.clone(),
+            request_timeout: self.settings.request_timeout,
+            metrics: Some(self.metrics.clone()),
+        };
+        let front = Front {
+            listener: self.listener,
+            tls: self.tls,
+            routes: around::wrap(routes, around),
+            connections: self.connections,
+            header_timeout: self.settings.header_timeout,
+            request_timeout: self.settings.request_timeout,
+            grace: self.settings.shutdown_grace,
+            counts: Some(self.metrics.clone()),
+        };
+        let side = self.metrics_listener.map(|(listener, _)| Front {
+            listener,
+            tls: None,
+            routes: around::wrap(
+                metrics::routes(self.metrics),
+                Around { limiter: None, request_timeout: self.settings.request_timeout, metrics: None },
+            ),
+            connections: METRICS_CONNECTIONS,
+            header_timeout: self.settings.header_timeout,
+            request_timeout: self.settings.request_timeout,
+            grace: Duration::ZERO,
+            counts: None,
+        });
+        let (stop, stopping) = watch::channel(false);
+        let side = async {
+            if let Some(side) = side {
+                accept::serve(side, stopping.clone()).await;
+            }
+        };
+        let tidy = async {
+            if let Some(limiter) = limiter {
+                limiter.forget_idle(stopping.clone()).await;
+            }
+        };
+        let end = async {
+            shutdown.await;
+            stop.send_replace(true);
+        };
+        tokio::join!(accept::serve(front, stopping.clone()), side, tidy, end);
+        Ok(())
+    }
+}
+
+async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), ServeError> {
+    let refused = |e: std::io::Error| ServeError::Listen(address, e.to_string());
+    let listener = TcpListener::bind(address).await.map_err(refused)?;
+    let address = listener.local_addr().map_err(refused)?;
+    Ok((listener, address))
+}
+
+/// Raises the limit of open files as far as this process may, and keeps the connections below it.
+fn within_file_limit(connections: usize) -> usize {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
+    let files = if raised.is_ok() { limit.maximum } else { limit.current };
+    let Some(files) = files else { return connections };
+    let possible = usize::try_from(files.saturating_sub(OTHER_FILES)).unwrap_or(usize::MAX).max(1);
+    if possible < connections {
+        tracing::warn!(
+            connections,
+            possible,
+            "fewer connections than wanted: the limit of open files is low"
+        );
+    }
+    connections.min(possible)
 }
