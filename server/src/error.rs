@@ -4,6 +4,7 @@
 use crate::authority::documents::DocumentError;
 use crate::files::FileError;
 use crate::store::StoreError;
+use crate::store::life::Refused;
 use veilpass_protocol::day::Timestamp;
 use veilpass_protocol::request::PolicyError;
 use veilpass_verifier::KeyError;
@@ -26,6 +27,9 @@ pub enum RegistryError {
     /// A document was refused (`document_invalid`).
     #[error(transparent)]
     Document(#[from] DocumentError),
+    /// An operation of a credential's life, with the code of [`Refused::code`].
+    #[error(transparent)]
+    Operation(#[from] Refused),
     /// No live leaf and no pending enrolment has the Network Number (`network_number_unknown`).
     #[error("no live leaf or pending enrolment has this Network Number")]
     NetworkNumberUnknown,
@@ -82,8 +86,8 @@ impl RegistryError {
     pub fn blame(&self) -> Blame {
         use RegistryError::*;
         match self {
-            Document(_) | NetworkNumberUnknown | AlreadyRemoved | EpochUnknown(_) | NoEpoch
-            | RequestPolicy(_) | Key(_) => Blame::Refused,
+            Document(_) | Operation(_) | NetworkNumberUnknown | AlreadyRemoved | EpochUnknown(_)
+            | NoEpoch | RequestPolicy(_) | Key(_) => Blame::Refused,
             NotVacant(_) | NotOurs(_) | Argument(_) | RegistrarExists(_) | NotLater { .. } => Blame::WrongUse,
             File(_) | Store(_) | Internal(_) => Blame::Fault,
         }
@@ -94,6 +98,7 @@ impl RegistryError {
         use RegistryError::*;
         match self {
             Document(_) => Some("document_invalid"),
+            Operation(refused) => Some(refused.code()),
             NetworkNumberUnknown => Some("network_number_unknown"),
             AlreadyRemoved => Some("already_removed"),
             EpochUnknown(_) | NoEpoch => Some("not_found"),

@@ -39,6 +39,12 @@ pub enum DocumentError {
     /// The sex is none of `M`, `F` and `<`.
     #[error("the sex is none of M, F and <")]
     Sex,
+    /// The document ran out, or before its holder was born.
+    #[error("the document has expired")]
+    Expired,
+    /// The zone is not that of a document of the class.
+    #[error("the machine readable zone does not fit the class of the document")]
+    Class,
     /// The nationality has no number in ISO 3166-1.
     #[error("the nationality has no number in ISO 3166-1")]
     Nationality,
@@ -149,7 +155,7 @@ pub fn mrz<S: AsRef<str>>(lines: &[S], today: Day) -> Result<MrzReading, Documen
     };
     let nationality = countries::numeric(&data.nationality).ok_or(DocumentError::Nationality)?;
     let person_key = match zone.personal_number {
-        "" => PersonKey::of_name(&data.issuing_country, birth_date, sex, zone.name),
+        "" => PersonKey::of_name(&data.issuing_country, birth_date, sex, &name(zone.name)?),
         personal => PersonKey::of_personal_number(&data.issuing_country, personal),
     };
     Ok(MrzReading { birth_date, expires_on, sex, nationality, person_key })
@@ -193,6 +199,16 @@ impl<'a> Zone<'a> {
         };
         Ok((data, zone))
     }
+}
+
+/// A name in the one form that every zone of a person gives: the first 30 columns, which is what TD1 holds;
+/// runs of fillers, with which issuers part surname and given names in more than one way, as one.
+/// No check digit covers the name, so whatever is no letter is refused.
+fn name(printed: &str) -> Result<String, DocumentError> {
+    let words = printed.get(..30).unwrap_or(printed).split('<').filter(|word| !word.is_empty());
+    let name = words.collect::<Vec<_>>().join("<");
+    let letters = name.bytes().all(|b| b.is_ascii_uppercase() || b == b'<');
+    if letters && !name.is_empty() { Ok(name) } else { Err(DocumentError::Layout) }
 }
 
 fn column(line: &str, range: std::ops::Range<usize>) -> Result<&str, DocumentError> {

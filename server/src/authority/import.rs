@@ -155,6 +155,10 @@ impl Authority {
                         (_, Acceptance::CommitmentUsed) => {
                             (ImportCode::CommitmentUsed, "a commitment was accepted before".to_owned())
                         }
+                        (_, Acceptance::PersonPending) => {
+                            let detail = "a wallet's enrolment of the person waits for its registrar";
+                            (ImportCode::PersonPending, detail.to_owned())
+                        }
                     }
                 }
             };

@@ -10,6 +10,8 @@
 //! | `vkey` | the public key line |
 //! | `circuits/<id>.vk` | the verifying keys that epoch statements name |
 
+pub mod applications;
+pub mod codes;
 mod countries;
 pub mod documents;
 pub mod import;
@@ -18,11 +20,17 @@ pub mod person;
 mod publish;
 mod rows;
 mod seal;
+mod service;
 
+pub use applications::{Application, Document, Redeemed};
+pub use codes::OneTimeCode;
 pub use import::{ImportProgress, ImportReport, Rejection};
 pub use publish::Published;
 pub use rows::{HEADER as IMPORT_HEADER, ImportCode};
 pub use seal::{Epoch, PlaceOrder};
+pub use service::{AuthorityService, AuthorityServiceError, AuthoritySettings};
+
+pub use crate::store::life::{ApplicationId, Refused, Revision};
 
 use crate::error::RegistryError;
 use crate::files::{self, Access, NewFolder};
@@ -51,13 +59,21 @@ const FINGERPRINT_KEY: &str = "fingerprint.key";
 const VKEY: &str = "vkey";
 const CIRCUITS: &str = "circuits";
 
-/// An authority on its folder.
+/// A reset waits this long after the old leaf's removal, and one seal interval more: AGE_MAX, the
+/// longest that any platform goes on with an epoch (protocol.md, "Accepted epochs").
+const RESET_WAIT: u64 = 48 * 3600;
+/// What counts as the seal interval where sealing is by hand.
+const SEALED_BY_HAND: u64 = 24 * 3600;
+
+/// An authority on its folder. Clones are handles on the same one.
+#[derive(Clone)]
 pub struct Authority {
     folder: PathBuf,
     store: Arc<dyn RegistryStore>,
-    signer: AuthoritySigner,
-    fingerprints: FingerprintKey,
+    signer: Arc<AuthoritySigner>,
+    fingerprints: Arc<FingerprintKey>,
     circuits: Vec<CircuitId>,
+    reset_wait: u64,
 }
 
 impl Authority {
@@ -139,7 +155,32 @@ impl Authority {
             return Err(not_ours("fingerprint.key is not the key of this registry"));
         }
         let circuits = identity.circuits;
-        Ok(Authority { folder: folder.to_owned(), store: Arc::new(store), signer, fingerprints, circuits })
+        Ok(Authority {
+            folder: folder.to_owned(),
+            store: Arc::new(store),
+            signer: Arc::new(signer),
+            fingerprints: Arc::new(fingerprints),
+            circuits,
+            reset_wait: RESET_WAIT + SEALED_BY_HAND,
+        })
+    }
+
+    /// For an authority that seals each so many seconds: it decides how long a reset waits. Without
+    /// this, or with 0, sealing is by hand.
+    pub fn with_seal_interval(self, seconds: u64) -> Authority {
+        let interval = if seconds == 0 { SEALED_BY_HAND } else { seconds };
+        Authority { reset_wait: RESET_WAIT.saturating_add(interval), ..self }
+    }
+
+    /// Another wait than the protocol's: for tests that show what the wait is for.
+    #[doc(hidden)]
+    pub fn with_reset_wait_for_tests(self, seconds: u64) -> Authority {
+        Authority { reset_wait: seconds, ..self }
+    }
+
+    /// Seconds from the removal of a person's leaf to the earliest seal of a reset's.
+    pub fn reset_wait(&self) -> u64 {
+        self.reset_wait
     }
 
     /// The public key; it names the origin.
@@ -170,6 +211,21 @@ impl Authority {
             Ok(token)
         } else {
             Err(RegistryError::RegistrarExists(name.to_owned()))
+        }
+    }
+
+    /// Gives a registrar another token, shown once: the one before, lost or stolen, is worth nothing any
+    /// more.
+    pub async fn replace_registrar_token<R: RngCore + CryptoRng>(
+        &self,
+        name: &str,
+        rng: &mut R,
+    ) -> Result<String, RegistryError> {
+        let (token, hash) = token::generate(rng);
+        if self.store.replace_registrar_token(name, &hash).await? {
+            Ok(token)
+        } else {
+            Err(RegistryError::Argument(format!("there is no registrar of the name {name}")))
         }
     }
 

@@ -1,17 +1,19 @@
 //! The published folder: what wallets and platforms read, as static files (contract §4).
 //!
 //! Every file appears whole. Notes come last, so that whoever reads the newest finds its tiles and
-//! cells; tiles of a new epoch appear all at once. The tiles of the epoch before are kept for readers
-//! who are under way.
+//! cells; tiles of a new epoch appear all at once. The tiles of the epoch that was published before are
+//! kept for readers who are under way.
 
 use super::{Authority, CIRCUITS, Epoch, VKEY, circuit_file, key_line, seal};
 use crate::error::RegistryError;
 use crate::files::{self, Access, FileError};
-use crate::store::StoreError;
+use crate::store::{StoreError, StoredEpoch};
 use serde::Serialize;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use veilpass_protocol::scope::Host;
 use veilpass_protocol::tree::Tree;
 
 /// Held in the authority's folder while it publishes.
@@ -41,28 +43,44 @@ impl Authority {
             let file = files::read(&circuit_file(&self.folder, id))?;
             folder.put(&format!("{CIRCUITS}/{id}.vk"), &file)?;
         }
-        let tree = seal::tree(newest.places_used, &state.leaves)?;
+        let tree = seal::tree(newest.places_used, state.leaves).await?;
         if tree.root() != newest.root {
             return Err(StoreError::Damaged("the leaves do not give the newest root").into());
         }
+        // What was published stays: an older database, put back, must not make this authority sign a second
+        // text for an epoch that wallets and platforms hold.
+        let published = folder.newest_epoch()?;
+        if published > newest.epoch {
+            return Err(rewritten(published));
+        }
         folder.put_tiles(newest.epoch, &tree)?;
         for number in 1..=newest.epoch {
+            if number < published && folder.has_epoch(number)? {
+                continue;
+            }
             let epoch =
                 self.store.epoch(Some(number)).await?.ok_or(StoreError::Damaged("an epoch is missing"))?;
-            folder.put(&format!("epochs/{number}.cells"), &epoch.cells)?;
-            folder.put(&format!("epochs/{number}.note"), epoch.note.as_bytes())?;
+            folder.put_epoch(number, &epoch)?;
         }
-        folder.drop_tiles_before(newest.epoch.saturating_sub(1))?;
+        folder.drop_older_tiles(newest.epoch)?;
         // Last, so that no entry can keep removals from taking effect.
-        let mut hosts = Vec::with_capacity(state.platforms.len());
-        for (host, entry) in &state.platforms {
-            folder.put(&format!("platforms/{host}.json"), entry.as_bytes())?;
-            hosts.push(host);
-        }
-        let list = serde_json::to_string(&hosts).map_err(|e| RegistryError::Internal(e.to_string()))?;
-        folder.put("platforms.json", list.as_bytes())?;
+        folder.put_directory(&state.platforms)?;
         Ok(Published { epoch: newest.epoch, files: folder.files, bytes: folder.bytes })
     }
+
+    /// Brings only the platform directory of a published folder up to date: what a change of it takes,
+    /// without a look at the tree.
+    pub async fn publish_directory(&self, out: &Path) -> Result<(), RegistryError> {
+        let _lock = files::lock(&self.folder.join(PUBLISH_LOCK))?;
+        let platforms = self.store.platforms().await?;
+        Folder::open(out, &key_line(&self.signer))?.put_directory(&platforms)
+    }
+}
+
+fn rewritten(epoch: u64) -> RegistryError {
+    RegistryError::NotOurs(format!(
+        "epoch {epoch} was published with another text: this registry is older than what it has published"
+    ))
 }
 
 /// The folder that is being brought up to date.
@@ -93,9 +111,63 @@ impl Folder {
         Ok(())
     }
 
+    fn epoch_file(&self, number: u64, kind: &str) -> PathBuf {
+        self.path.join(format!("epochs/{number}.{kind}"))
+    }
+
+    /// The highest number of a note that is here, 0 without any.
+    fn newest_epoch(&self) -> Result<u64, FileError> {
+        let epochs = self.path.join("epochs");
+        let mut newest = 0;
+        for entry in fs::read_dir(&epochs).map_err(files::at(&epochs))? {
+            let name = entry.map_err(files::at(&epochs))?.file_name();
+            let number = name.to_str().and_then(|name| name.strip_suffix(".note")?.parse().ok());
+            newest = newest.max(number.unwrap_or(0));
+        }
+        Ok(newest)
+    }
+
+    /// Whether both files of an epoch are here; then they are counted.
+    fn has_epoch(&mut self, number: u64) -> Result<bool, FileError> {
+        let mut sizes = Vec::with_capacity(2);
+        for kind in ["cells", "note"] {
+            let path = self.epoch_file(number, kind);
+            match fs::metadata(&path) {
+                Ok(there) => sizes.push(there.len() as usize),
+                Err(e) if e.kind() == ErrorKind::NotFound => return Ok(false),
+                Err(e) => return Err(FileError::new(&path, &e)),
+            }
+        }
+        sizes.into_iter().for_each(|size| self.count(size));
+        Ok(true)
+    }
+
+    /// The note comes last: whoever reads it finds the cells.
+    fn put_epoch(&mut self, number: u64, epoch: &StoredEpoch) -> Result<(), RegistryError> {
+        let files = [("cells", epoch.cells.as_slice()), ("note", epoch.note.as_bytes())];
+        for (kind, bytes) in files {
+            let path = self.epoch_file(number, kind);
+            if path.exists() && files::read(&path)? != bytes {
+                return Err(rewritten(number));
+            }
+            self.put(&format!("epochs/{number}.{kind}"), bytes)?;
+        }
+        Ok(())
+    }
+
     fn count(&mut self, bytes: usize) {
         self.files += 1;
         self.bytes += bytes as u64;
+    }
+
+    fn put_directory(&mut self, platforms: &[(Host, String)]) -> Result<(), RegistryError> {
+        let mut hosts = Vec::with_capacity(platforms.len());
+        for (host, entry) in platforms {
+            self.put(&format!("platforms/{host}.json"), entry.as_bytes())?;
+            hosts.push(host);
+        }
+        let list = serde_json::to_string(&hosts).map_err(|e| RegistryError::Internal(e.to_string()))?;
+        Ok(self.put("platforms.json", list.as_bytes())?)
     }
 
     fn put_tiles(&mut self, epoch: u64, tree: &Tree) -> Result<(), RegistryError> {
@@ -127,18 +199,23 @@ impl Folder {
         Ok(())
     }
 
-    /// Removes the tiles of older epochs and counts those that stay beside the newest.
-    fn drop_tiles_before(&mut self, first: u64) -> Result<(), RegistryError> {
+    /// Removes older tiles but those of the epoch that was published before the newest, for readers who
+    /// are under way; counts these.
+    fn drop_older_tiles(&mut self, newest: u64) -> Result<(), RegistryError> {
         let tiles = self.path.join("tiles");
+        let mut older = BTreeMap::new();
         for entry in fs::read_dir(&tiles).map_err(files::at(&tiles))? {
             let path = entry.map_err(files::at(&tiles))?.path();
-            let epoch =
-                path.file_name().and_then(|name| name.to_str()).and_then(|name| name.parse::<u64>().ok());
-            match epoch {
-                Some(epoch) if epoch < first => fs::remove_dir_all(&path).map_err(files::at(&path))?,
-                Some(epoch) if epoch == first => self.count_below(&path)?,
-                _ => {}
+            let epoch = path.file_name().and_then(|name| name.to_str()).and_then(|name| name.parse().ok());
+            if let Some(epoch) = epoch.filter(|epoch: &u64| *epoch < newest) {
+                older.insert(epoch, path);
             }
+        }
+        if let Some((_, before)) = older.pop_last() {
+            self.count_below(&before)?;
+        }
+        for path in older.values() {
+            fs::remove_dir_all(path).map_err(files::at(path))?;
         }
         Ok(())
     }

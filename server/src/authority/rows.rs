@@ -51,6 +51,8 @@ pub enum ImportCode {
     DocumentUsed,
     /// A commitment was accepted before.
     CommitmentUsed,
+    /// A wallet has redeemed a code for the person, unconfirmed so far.
+    PersonPending,
 }
 
 impl ImportCode {
@@ -66,6 +68,7 @@ impl ImportCode {
             ImportCode::DocumentInvalid => "document_invalid",
             ImportCode::DocumentUsed => "document_used",
             ImportCode::CommitmentUsed => "commitment_used",
+            ImportCode::PersonPending => "person_pending",
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::Authority;
 use crate::error::RegistryError;
-use crate::store::{ChangeKind, Sealing, SealingState, StoreError, StoredEpoch};
+use crate::store::{Sealing, SealingState, StoreError, StoredEpoch};
 use rand::seq::SliceRandom;
 use rand::{CryptoRng, RngCore};
 use std::collections::BTreeMap;
@@ -67,8 +67,16 @@ impl Authority {
     ) -> Result<Epoch, RegistryError> {
         let mut attempt = 1;
         loop {
-            let state = self.store.sealing_state().await?;
-            let (epoch, sealing) = self.next_epoch(state, now, order, rng)?;
+            let state = self.store.sealing_state(now).await?;
+            let mut entering: Vec<u64> =
+                state.changes.iter().filter(|c| c.enters.is_some()).map(|c| c.sequence).collect();
+            if order == PlaceOrder::Random {
+                entering.shuffle(rng);
+            }
+            // Seconds of work for a large tree: not on the threads that answer requests.
+            let authority = self.clone();
+            let (epoch, sealing) =
+                in_background(move || authority.next_epoch(state, now, entering)).await??;
             match self.store.seal(&sealing).await {
                 Ok(()) => {
                     let erased = self.store.erase_remnants().await?;
@@ -82,12 +90,11 @@ impl Authority {
     }
 
     /// The statement that follows from the state, and what the store has to do for it.
-    fn next_epoch<R: RngCore + CryptoRng>(
+    fn next_epoch(
         &self,
         state: SealingState,
         now: Timestamp,
-        order: PlaceOrder,
-        rng: &mut R,
+        entering: Vec<u64>,
     ) -> Result<(Epoch, Sealing), RegistryError> {
         let previous = state.latest.map(|stored| Epoch::read(stored, &self.key())).transpose()?;
         let previous = previous.map(|epoch| epoch.statement);
@@ -95,21 +102,12 @@ impl Authority {
             return Err(RegistryError::NotLater { now, last });
         }
         let first_place = previous.as_ref().map_or(0, |p| p.places_used);
-        let mut enrolled: Vec<u64> = state
-            .changes
-            .iter()
-            .filter(|change| matches!(change.kind, ChangeKind::Enrol { .. }))
-            .map(|change| change.sequence)
-            .collect();
-        if order == PlaceOrder::Random {
-            enrolled.shuffle(rng);
-        }
-        let added = enrolled.len() as u64;
+        let added = entering.len() as u64;
         let places_used = first_place + added;
         if places_used > CAPACITY {
             return Err(RegistryError::Internal("the tree is full".into()));
         }
-        let placed: Vec<(u64, u64)> = enrolled.into_iter().zip(first_place..).collect();
+        let placed: Vec<(u64, u64)> = entering.into_iter().zip(first_place..).collect();
         let place_of: BTreeMap<u64, u64> = placed.iter().copied().collect();
 
         let mut leaves = Leaves::new(places_used, &state.leaves)?;
@@ -118,28 +116,29 @@ impl Authority {
             *cells.entry(cell).or_default() += count;
         }
         let mut removed = RemovedCounts::default();
-        let mut consumed = Vec::with_capacity(state.changes.len());
-        for change in state.changes {
-            let reason = match change.kind {
-                ChangeKind::Enrol { leaf, cell, withdrawn: None } => {
-                    let place = place_of.get(&change.sequence).copied();
-                    leaves.put(place.ok_or(StoreError::Damaged("a pending change"))?, leaf)?;
-                    *cells.entry(cell).or_default() += 1;
-                    None
-                }
-                // Its place is taken and left in the same epoch.
-                ChangeKind::Enrol { withdrawn: Some(reason), .. } => Some(reason),
-                ChangeKind::Remove { place, cell, reason } => {
-                    leaves.put(place, Fr::default())?;
-                    let left = cells.get_mut(&cell).and_then(|n| n.checked_sub(1).map(|less| *n = less));
-                    left.ok_or(StoreError::Damaged("the cells"))?;
-                    Some(reason)
-                }
-            };
-            if let Some(reason) = reason {
-                removed.add(reason, 1);
+        let (mut consumed, mut waiting) = (Vec::with_capacity(state.changes.len()), Vec::new());
+        for change in &state.changes {
+            if let Some(leaving) = &change.leaves {
+                leaves.put(leaving.place, Fr::default())?;
+                let left = cells.get_mut(&leaving.cell).and_then(|n| n.checked_sub(1).map(|less| *n = less));
+                left.ok_or(StoreError::Damaged("the cells"))?;
+                removed.add(change.leaves_for(), 1);
             }
-            consumed.push((change.sequence, reason));
+            match (&change.enters, change.reason) {
+                (Some(entering), None) => {
+                    let place = place_of.get(&change.sequence).copied();
+                    leaves.put(place.ok_or(StoreError::Damaged("a pending change"))?, entering.leaf)?;
+                    *cells.entry(entering.cell).or_default() += 1;
+                }
+                // Its place is taken and left in the same epoch: nobody is removed in silence.
+                (Some(_), Some(reason)) => removed.add(reason, 1),
+                (None, _) => (),
+            }
+            if change.waits() {
+                waiting.push(change.sequence);
+            } else {
+                consumed.push((change.sequence, change.reason));
+            }
         }
 
         let live = leaves.live();
@@ -169,7 +168,17 @@ impl Authority {
         }
         let cells = cells.to_jcs();
         let epoch = StoredEpoch { epoch: number, note: note.clone(), cells: cells.clone() };
-        let sealing = Sealing { epoch, sealed_at: now, places_used, live, placed, consumed };
+        let sealing = Sealing {
+            epoch,
+            sealed_at: now,
+            places_used,
+            live,
+            removed: statement.removed.total(),
+            placed,
+            consumed,
+            waiting,
+            not_before: now.plus(self.reset_wait),
+        };
         Ok((Epoch { statement, note, cells, erased: false }, sealing))
     }
 }
@@ -211,6 +220,14 @@ impl Leaves {
 }
 
 /// The tree of live leaves, as many places long as are in use.
-pub(super) fn tree(places_used: u64, live: &[(u64, Fr)]) -> Result<Tree, RegistryError> {
-    Ok(Tree::from_leaves(Leaves::new(places_used, live)?.0))
+pub(super) async fn tree(places_used: u64, live: Vec<(u64, Fr)>) -> Result<Tree, RegistryError> {
+    in_background(move || Ok(Tree::from_leaves(Leaves::new(places_used, &live)?.0))).await?
+}
+
+/// Long work on a thread of its own.
+async fn in_background<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, RegistryError> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|_| RegistryError::Internal("a background task ended early".into()))
 }

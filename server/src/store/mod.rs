@@ -1,10 +1,12 @@
 //! What the registry keeps, behind a trait of domain operations. SQLite is the first store
 //! ([`sqlite::SqliteStore`]); each operation is one transaction, so that another can follow.
 
+pub mod life;
 pub mod sqlite;
 
 use crate::authority::person::PersonFp;
 use async_trait::async_trait;
+use life::{ApplicationId, Filing, Offer, Redemption, Refused, Revision};
 use veilpass_protocol::attributes::Attributes;
 use veilpass_protocol::cells::Cell;
 use veilpass_protocol::circuit_id::CircuitId;
@@ -75,6 +77,8 @@ pub enum Acceptance {
     DocumentUsed,
     /// One of the commitments was accepted before, in whichever role.
     CommitmentUsed,
+    /// A wallet has redeemed a code for the person, and the registrar has not confirmed it yet.
+    PersonPending,
 }
 
 /// What became of a request to remove.
@@ -88,36 +92,51 @@ pub enum Removal {
     AlreadyPending,
 }
 
-/// A change that the next epoch seals.
+/// A change that the next epoch seals, wholly or (a reset with a live leaf) in its first half: the old
+/// leaf goes, and the change waits for its time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
     /// Order of acceptance.
     pub sequence: u64,
-    /// What it does.
-    pub kind: ChangeKind,
+    /// Why it was removed before its own leaf was sealed, or what a bare removal is for.
+    pub reason: Option<RemovalReason>,
+    /// The leaf that enters. With a reason it takes a place and leaves it in the same epoch.
+    pub enters: Option<Entering>,
+    /// The live leaf that goes.
+    pub leaves: Option<Leaving>,
 }
 
-/// What a pending change does.
+/// A leaf that has no place yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ChangeKind {
-    /// A leaf that has no place yet.
-    Enrol {
-        /// The leaf.
-        leaf: Fr,
-        /// Its cell.
-        cell: Cell,
-        /// Withdrawn before its first seal: it takes a place and leaves it in the same epoch.
-        withdrawn: Option<RemovalReason>,
-    },
-    /// A live leaf goes.
-    Remove {
-        /// Where it stands.
-        place: u64,
-        /// Its cell.
-        cell: Cell,
-        /// Why.
-        reason: RemovalReason,
-    },
+pub struct Entering {
+    /// The leaf.
+    pub leaf: Fr,
+    /// Its cell.
+    pub cell: Cell,
+}
+
+/// A live leaf that goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Leaving {
+    /// Where it stands.
+    pub place: u64,
+    /// Its cell.
+    pub cell: Cell,
+}
+
+impl Change {
+    /// Why the live leaf goes: replaced by the change's own leaf, or removed.
+    pub fn leaves_for(&self) -> RemovalReason {
+        match (&self.enters, self.reason) {
+            (None, Some(reason)) => reason,
+            _ => RemovalReason::Replaced,
+        }
+    }
+
+    /// Whether it stays pending behind this epoch: a reset whose old leaf only goes now.
+    pub fn waits(&self) -> bool {
+        self.enters.is_none() && self.reason.is_none()
+    }
 }
 
 /// A sealed epoch as it was signed.
@@ -140,7 +159,7 @@ pub struct SealingState {
     pub leaves: Vec<(u64, Fr)>,
     /// How many live people each cell has.
     pub cells: Vec<(Cell, u64)>,
-    /// Pending changes in the order of acceptance.
+    /// Pending changes that are due, in the order of acceptance.
     pub changes: Vec<Change>,
 }
 
@@ -155,10 +174,16 @@ pub struct Sealing {
     pub places_used: u64,
     /// Live leaves after it.
     pub live: u64,
-    /// Enrolments that it consumes: sequence and place.
+    /// Leaves that went, for whatever reason.
+    pub removed: u64,
+    /// Leaves that enter: sequence of the change and place.
     pub placed: Vec<(u64, u64)>,
     /// Changes that it consumes, of all kinds, as they were read.
     pub consumed: Vec<(u64, Option<RemovalReason>)>,
+    /// Resets whose old leaf goes: they stay pending and enter no earlier than `not_before`.
+    pub waiting: Vec<u64>,
+    /// For those that wait.
+    pub not_before: Timestamp,
 }
 
 /// Everything that is published, at one moment.
@@ -190,6 +215,10 @@ pub trait RegistryStore: Send + Sync {
         now: Timestamp,
     ) -> Result<bool, StoreError>;
 
+    /// Gives a registrar another token; `false` if there is no registrar of this name. The one before is
+    /// worth nothing from then on.
+    async fn replace_registrar_token(&self, name: &str, token_hash: &[u8; 32]) -> Result<bool, StoreError>;
+
     /// The registrar whose token has this hash.
     async fn registrar(&self, token_hash: &[u8; 32]) -> Result<Option<String>, StoreError>;
 
@@ -204,8 +233,40 @@ pub trait RegistryStore: Send + Sync {
         now: Timestamp,
     ) -> Result<Removal, StoreError>;
 
-    /// What a sealer needs.
-    async fn sealing_state(&self) -> Result<SealingState, StoreError>;
+    /// Notes a removal by the holder, who shows that the device secret behind the current `D` is theirs:
+    /// `device_commitment` is `H_1` of it and is compared in constant time.
+    async fn withdraw(
+        &self,
+        number: &NetworkNumber,
+        device_commitment: &Fr,
+        now: Timestamp,
+    ) -> Result<Result<Removal, Refused>, StoreError>;
+
+    /// Files an application, and remembers its code for ever.
+    async fn file(&self, filing: &Filing) -> Result<(), StoreError>;
+
+    /// Redeems a code, once; the same offer again gets the same answer.
+    async fn redeem(&self, offer: &Offer, now: Timestamp) -> Result<Result<Redemption, Refused>, StoreError>;
+
+    /// Makes a redeemed application a pending change. A reset of somebody without a live leaf waits so
+    /// many seconds from the removal.
+    async fn confirm(
+        &self,
+        registrar: &str,
+        id: &ApplicationId,
+        words: &[String],
+        reset_wait: u64,
+        now: Timestamp,
+    ) -> Result<Result<(), Refused>, StoreError>;
+
+    /// Erases what has had its time, from the files as well where no reader is in the way.
+    async fn housekeeping(&self, now: Timestamp) -> Result<(), StoreError>;
+
+    /// Newest epoch and revision of the directory.
+    async fn revision(&self) -> Result<Revision, StoreError>;
+
+    /// What a sealer needs that seals at `now`; a reset that is not due is not in it.
+    async fn sealing_state(&self, now: Timestamp) -> Result<SealingState, StoreError>;
 
     /// Seals: compare-and-swap on the newest epoch's number, and on every change that is consumed.
     async fn seal(&self, sealing: &Sealing) -> Result<(), StoreError>;
@@ -219,6 +280,9 @@ pub trait RegistryStore: Send + Sync {
 
     /// What is published.
     async fn published_state(&self) -> Result<PublishedState, StoreError>;
+
+    /// The platform directory alone: entries as JSON, ascending by host.
+    async fn platforms(&self) -> Result<Vec<(Host, String)>, StoreError>;
 
     /// Stores a platform's entry in place of an earlier one of the same host.
     async fn put_platform(&self, host: &Host, entry: &str) -> Result<(), StoreError>;

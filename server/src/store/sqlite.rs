@@ -4,15 +4,18 @@
 //! `secure_delete` overwrites what is deleted, and after a seal the write-ahead log is cut to length
 //! zero: an erased birth date is in no byte of the files (protocol.md, "Enrolment" 4).
 
+mod applications;
 mod enrol;
 mod read;
+mod seal;
 
+use super::life::{ApplicationId, Filing, Offer, Redemption, Refused, Revision};
 use super::{
     Acceptance, Enrolment, Identity, PublishedState, RegistryStore, Removal, Sealing, SealingState,
     StoreError, StoredEpoch,
 };
 use async_trait::async_trait;
-use read::{bytes, cell, change, field, get, json, seconds, signed, unsigned};
+use read::{bytes, field, get, seconds, signed, unsigned};
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
@@ -21,20 +24,28 @@ use sqlx::sqlite::{
 use sqlx::{ConnectOptions, SqlSafeStr, Sqlite, Transaction};
 use std::path::Path;
 use std::time::Duration;
+use subtle::ConstantTimeEq;
 use veilpass_protocol::circuit_id::CircuitId;
 use veilpass_protocol::day::Timestamp;
 use veilpass_protocol::epoch::RemovalReason;
-use veilpass_protocol::field::Fr;
+use veilpass_protocol::field::{Fr, to_bytes};
 use veilpass_protocol::network_number::NetworkNumber;
 use veilpass_protocol::scope::Host;
 
 /// How long a command waits for another process that is writing.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// How long the log waits for readers before it is cut to length zero another time.
+const CHECKPOINT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Connections that only read. One writes: SQLite has one writer anyway, and a queue in the program is
+/// fairer than one that polls a lock.
+const READERS: u32 = 3;
+
 /// The registry's SQLite store.
 #[derive(Debug, Clone)]
 pub struct SqliteStore {
     pool: SqlitePool,
+    readers: SqlitePool,
 }
 
 impl From<sqlx::Error> for StoreError {
@@ -56,20 +67,21 @@ impl SqliteStore {
             .pragma("secure_delete", "ON")
             .pragma("temp_store", "MEMORY")
             .disable_statement_logging();
-        let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await?;
-        let init = Migration::new(
-            1,
-            "init".into(),
-            MigrationType::Simple,
-            include_str!("migrations/0001_init.sql").into_sql_str(),
-            false,
-        );
-        let migrator = Migrator::with_migrations(vec![init]);
+        let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await?;
+        let migration = |version, name: &'static str, sql: &'static str| {
+            Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false)
+        };
+        let migrator = Migrator::with_migrations(vec![
+            migration(1, "init", include_str!("migrations/0001_init.sql")),
+            migration(2, "life", include_str!("migrations/0002_life.sql")),
+        ]);
         migrator.run(&pool).await.map_err(|e| StoreError::Database(e.to_string()))?;
-        Ok(SqliteStore { pool })
+        let reading = options.pragma("query_only", "ON");
+        let readers = SqlitePoolOptions::new().max_connections(READERS).connect_lazy_with(reading);
+        Ok(SqliteStore { pool, readers })
     }
 
-    /// The connections, for tests that try what the program never does.
+    /// The connection that writes, for tests that try what the program never does.
     pub fn pool(&self) -> &SqlitePool {
         &self.pool
     }
@@ -83,7 +95,7 @@ impl SqliteStore {
 #[async_trait]
 impl RegistryStore for SqliteStore {
     async fn identity(&self) -> Result<Option<Identity>, StoreError> {
-        let mut tx = self.pool.begin().await?;
+        let mut tx = self.readers.begin().await?;
         let Some(row) = sqlx::query("SELECT origin, vkey, fingerprint_check FROM authority")
             .fetch_optional(&mut *tx)
             .await?
@@ -135,16 +147,26 @@ impl RegistryStore for SqliteStore {
         Ok(done.rows_affected() == 1)
     }
 
+    async fn replace_registrar_token(&self, name: &str, token_hash: &[u8; 32]) -> Result<bool, StoreError> {
+        let done = sqlx::query("UPDATE registrar SET token_hash = ?2 WHERE name = ?1")
+            .bind(name)
+            .bind(&token_hash[..])
+            .execute(&self.pool)
+            .await?;
+        Ok(done.rows_affected() == 1)
+    }
+
     async fn registrar(&self, token_hash: &[u8; 32]) -> Result<Option<String>, StoreError> {
         let row = sqlx::query("SELECT name FROM registrar WHERE token_hash = ?1")
             .bind(&token_hash[..])
-            .fetch_optional(&self.pool)
+            .fetch_optional(&self.readers)
             .await?;
         row.map(|row| get(&row, 0)).transpose()
     }
 
     async fn accept(&self, enrolments: &[Enrolment], now: Timestamp) -> Result<Vec<Acceptance>, StoreError> {
         let mut tx = self.writing().await?;
+        applications::tidy(&mut tx, now).await?;
         let outcomes = enrol::accept(&mut tx, enrolments, now).await?;
         tx.commit().await?;
         Ok(outcomes)
@@ -157,109 +179,124 @@ impl RegistryStore for SqliteStore {
         now: Timestamp,
     ) -> Result<Removal, StoreError> {
         let mut tx = self.writing().await?;
-        let pending = sqlx::query("SELECT reason FROM pending WHERE network_number = ?1")
-            .bind(number.as_str())
-            .fetch_optional(&mut *tx)
-            .await?;
-        if let Some(row) = pending {
-            if get::<Option<String>>(&row, 0)?.is_some() {
-                return Ok(Removal::AlreadyPending);
-            }
-            sqlx::query("UPDATE pending SET reason = ?2 WHERE network_number = ?1")
-                .bind(number.as_str())
-                .bind(reason.as_str())
-                .execute(&mut *tx)
-                .await?;
-        } else {
-            let done = sqlx::query(
-                "INSERT INTO pending (person_fp, network_number, operation, reason, accepted_at)
-                 SELECT person_fp, network_number, 'remove', ?2, ?3 FROM leaf WHERE network_number = ?1",
-            )
-            .bind(number.as_str())
-            .bind(reason.as_str())
-            .bind(seconds(now))
-            .execute(&mut *tx)
-            .await?;
-            if done.rows_affected() == 0 {
-                return Ok(Removal::Unknown);
-            }
-        }
+        applications::tidy(&mut tx, now).await?;
+        let removal = remove(&mut tx, number, reason, now).await?;
         tx.commit().await?;
-        Ok(Removal::Pending)
+        Ok(removal)
     }
 
-    async fn sealing_state(&self) -> Result<SealingState, StoreError> {
-        let mut tx = self.pool.begin().await?;
-        let latest = epoch(&mut tx, None).await?;
-        let leaves = leaves(&mut tx).await?;
-        let cells = sqlx::query(
-            "SELECT sex, document_class, nationality, province, birth_year, count(*) FROM leaf GROUP BY 1, 2, 3, 4, 5",
+    async fn withdraw(
+        &self,
+        number: &NetworkNumber,
+        device_commitment: &Fr,
+        now: Timestamp,
+    ) -> Result<Result<Removal, Refused>, StoreError> {
+        let mut tx = self.writing().await?;
+        applications::tidy(&mut tx, now).await?;
+        // A confirmed change has the newer device; a removal has none, and the leaf's counts.
+        let row = sqlx::query(
+            "SELECT device_commitment FROM (
+                 SELECT device_commitment, 1 AS rank FROM pending WHERE network_number = ?1
+                 UNION ALL SELECT device_commitment, 2 FROM leaf WHERE network_number = ?1)
+             WHERE device_commitment IS NOT NULL ORDER BY rank LIMIT 1",
         )
-        .fetch_all(&mut *tx)
+        .bind(number.as_str())
+        .fetch_optional(&mut *tx)
         .await?;
-        let cells = cells.iter().map(|row| Ok((cell(row, 0)?, unsigned(row, 5)?)));
-        let cells = cells.collect::<Result<_, StoreError>>()?;
-        // A removal has its cell and place in the leaf that goes, an enrolment its cell in itself.
-        let changes = sqlx::query(
-            "SELECT p.sequence, p.reason, p.leaf, l.place,
-                 coalesce(l.sex, p.sex), coalesce(l.document_class, p.document_class),
-                 coalesce(l.nationality, p.nationality), coalesce(l.province, p.province),
-                 coalesce(l.birth_year, CAST(substr(p.birth_date, 1, 4) AS INTEGER))
-             FROM pending p LEFT JOIN leaf l ON p.operation = 'remove' AND l.person_fp = p.person_fp
-             ORDER BY p.sequence",
+        let current = row.as_ref().map(|row| bytes(row, 0)).transpose()?;
+        let same = current.unwrap_or_default().ct_eq(&to_bytes(device_commitment));
+        if current.is_none() || !bool::from(same) {
+            return Ok(Err(Refused::Unauthorised));
+        }
+        let removal = remove(&mut tx, number, RemovalReason::Withdrawn, now).await?;
+        tx.commit().await?;
+        Ok(Ok(removal))
+    }
+
+    async fn file(&self, filing: &Filing) -> Result<(), StoreError> {
+        let mut tx = self.writing().await?;
+        applications::file(&mut tx, filing).await?;
+        Ok(tx.commit().await?)
+    }
+
+    async fn redeem(&self, offer: &Offer, now: Timestamp) -> Result<Result<Redemption, Refused>, StoreError> {
+        let mut tx = self.writing().await?;
+        applications::tidy(&mut tx, now).await?;
+        let answer = applications::redeem(&mut tx, offer, now).await?;
+        tx.commit().await?;
+        Ok(answer)
+    }
+
+    async fn confirm(
+        &self,
+        registrar: &str,
+        id: &ApplicationId,
+        words: &[String],
+        reset_wait: u64,
+        now: Timestamp,
+    ) -> Result<Result<(), Refused>, StoreError> {
+        let mut tx = self.writing().await?;
+        applications::tidy(&mut tx, now).await?;
+        let answer = applications::confirm(&mut tx, registrar, id, words, reset_wait, now).await?;
+        tx.commit().await?;
+        Ok(answer)
+    }
+
+    async fn housekeeping(&self, now: Timestamp) -> Result<(), StoreError> {
+        let mut tx = self.writing().await?;
+        applications::tidy(&mut tx, now).await?;
+        tx.commit().await?;
+        self.erase_remnants().await?;
+        Ok(())
+    }
+
+    async fn revision(&self) -> Result<Revision, StoreError> {
+        let row = sqlx::query(
+            "SELECT coalesce((SELECT max(epoch) FROM epoch), 0), (SELECT revision FROM directory WHERE id = 1)",
         )
-        .fetch_all(&mut *tx)
+        .fetch_one(&self.readers)
         .await?;
-        let changes = changes.iter().map(change).collect::<Result<_, _>>()?;
-        Ok(SealingState { latest, leaves, cells, changes })
+        Ok(Revision { epoch: unsigned(&row, 0)?, directory: unsigned(&row, 1)? })
+    }
+
+    async fn sealing_state(&self, now: Timestamp) -> Result<SealingState, StoreError> {
+        let mut tx = self.readers.begin().await?;
+        seal::state(&mut tx, now).await
     }
 
     async fn seal(&self, sealing: &Sealing) -> Result<(), StoreError> {
         let mut tx = self.writing().await?;
-        let newest = sqlx::query("SELECT coalesce(max(epoch), 0) FROM epoch").fetch_one(&mut *tx).await?;
-        if unsigned(&newest, 0)? + 1 != sealing.epoch.epoch {
-            return Err(StoreError::Superseded);
-        }
-        consume(&mut tx, sealing).await?;
-        let removed = sealing.consumed.iter().filter(|(_, reason)| reason.is_some()).count();
-        sqlx::query(
-            "INSERT INTO epoch (epoch, sealed_at, places_used, live, added, removed, note, cells)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-        )
-        .bind(signed(sealing.epoch.epoch)?)
-        .bind(seconds(sealing.sealed_at))
-        .bind(signed(sealing.places_used)?)
-        .bind(signed(sealing.live)?)
-        .bind(signed(sealing.placed.len() as u64)?)
-        .bind(signed(removed as u64)?)
-        .bind(&sealing.epoch.note)
-        .bind(&sealing.epoch.cells)
-        .execute(&mut *tx)
-        .await?;
+        seal::seal(&mut tx, sealing).await?;
+        // After the seal, so that what it has sealed can go where the code has expired already.
+        applications::tidy(&mut tx, sealing.sealed_at).await?;
         Ok(tx.commit().await?)
     }
 
     async fn erase_remnants(&self) -> Result<bool, StoreError> {
-        let row = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(&self.pool).await?;
-        Ok(get::<i64>(&row, 0)? == 0)
+        let mut connection = self.pool.acquire().await?;
+        // Readers end soon or hold on for long: nobody who writes is kept waiting for the latter.
+        set_busy_timeout(&mut connection, CHECKPOINT_TIMEOUT).await?;
+        let row = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(&mut *connection).await;
+        set_busy_timeout(&mut connection, BUSY_TIMEOUT).await?;
+        Ok(get::<i64>(&row?, 0)? == 0)
     }
 
     async fn epoch(&self, number: Option<u64>) -> Result<Option<StoredEpoch>, StoreError> {
-        let mut connection = self.pool.acquire().await?;
+        let mut connection = self.readers.acquire().await?;
         epoch(&mut connection, number).await
     }
 
     async fn published_state(&self) -> Result<PublishedState, StoreError> {
-        let mut tx = self.pool.begin().await?;
+        let mut tx = self.readers.begin().await?;
         let latest = epoch(&mut tx, None).await?;
         let leaves = leaves(&mut tx).await?;
-        let rows = sqlx::query("SELECT host, entry FROM platform ORDER BY host").fetch_all(&mut *tx).await?;
-        let platforms = rows.iter().map(|row| {
-            let host =
-                get::<String>(row, 0)?.parse().map_err(|_| StoreError::Damaged("a platform's host"))?;
-            Ok((host, get(row, 1)?))
-        });
-        Ok(PublishedState { latest, leaves, platforms: platforms.collect::<Result<_, StoreError>>()? })
+        let platforms = platforms(&mut tx).await?;
+        Ok(PublishedState { latest, leaves, platforms })
+    }
+
+    async fn platforms(&self) -> Result<Vec<(Host, String)>, StoreError> {
+        let mut connection = self.pool.acquire().await?;
+        platforms(&mut connection).await
     }
 
     async fn put_platform(&self, host: &Host, entry: &str) -> Result<(), StoreError> {
@@ -274,58 +311,57 @@ impl RegistryStore for SqliteStore {
     }
 
     async fn close(&self) {
+        self.readers.close().await;
         self.pool.close().await;
     }
 }
 
-/// Turns pending changes into leaves and removals. Every change must be as it was read: an enrolment
-/// that was withdrawn since then must not be sealed as live.
-async fn consume(tx: &mut SqliteConnection, sealing: &Sealing) -> Result<(), StoreError> {
-    let consumed: Vec<_> =
-        sealing.consumed.iter().map(|(seq, reason)| (seq, reason.map(|r| r.as_str()))).collect();
-    let consumed = json(&consumed)?;
-    let unchanged = sqlx::query(
-        "SELECT count(*) FROM json_each(?1) j JOIN pending p
-         ON p.sequence = j.value ->> 0 AND p.reason IS j.value ->> 1",
-    )
-    .bind(&consumed)
-    .fetch_one(&mut *tx)
-    .await?;
-    if unsigned(&unchanged, 0)? != sealing.consumed.len() as u64 {
-        return Err(StoreError::Superseded);
+async fn set_busy_timeout(connection: &mut SqliteConnection, timeout: Duration) -> Result<(), StoreError> {
+    let sql = format!("PRAGMA busy_timeout = {}", timeout.as_millis());
+    sqlx::query(sqlx::AssertSqlSafe(sql)).execute(connection).await?;
+    Ok(())
+}
+
+/// Notes a removal. A change that waits gets the reason; a redeemed change that nobody has confirmed
+/// ends here, because nothing may come back to life behind a removal.
+async fn remove(
+    tx: &mut SqliteConnection,
+    number: &NetworkNumber,
+    reason: RemovalReason,
+    now: Timestamp,
+) -> Result<Removal, StoreError> {
+    let pending = sqlx::query("SELECT reason FROM pending WHERE network_number = ?1")
+        .bind(number.as_str())
+        .fetch_optional(&mut *tx)
+        .await?;
+    if let Some(row) = pending {
+        if get::<Option<String>>(&row, 0)?.is_some() {
+            return Ok(Removal::AlreadyPending);
+        }
+        sqlx::query("UPDATE pending SET reason = ?2 WHERE network_number = ?1")
+            .bind(number.as_str())
+            .bind(reason.as_str())
+            .execute(tx)
+            .await?;
+        return Ok(Removal::Pending);
     }
     sqlx::query(
-        "UPDATE person SET removed_at = ?2 WHERE person_fp IN (SELECT p.person_fp FROM json_each(?1) j
-         JOIN pending p ON p.sequence = j.value ->> 0 WHERE p.reason IS NOT NULL)",
+        "DELETE FROM application WHERE state = 'redeemed'
+             AND person_fp IN (SELECT person_fp FROM leaf WHERE network_number = ?1)",
     )
-    .bind(&consumed)
-    .bind(seconds(sealing.sealed_at))
+    .bind(number.as_str())
     .execute(&mut *tx)
     .await?;
-    sqlx::query(
-        "DELETE FROM leaf WHERE person_fp IN (SELECT p.person_fp FROM json_each(?1) j
-         JOIN pending p ON p.sequence = j.value ->> 0 WHERE p.operation = 'remove')",
+    let done = sqlx::query(
+        "INSERT INTO pending (person_fp, network_number, operation, reason, accepted_at)
+         SELECT person_fp, network_number, 'remove', ?2, ?3 FROM leaf WHERE network_number = ?1",
     )
-    .bind(&consumed)
-    .execute(&mut *tx)
+    .bind(number.as_str())
+    .bind(reason.as_str())
+    .bind(seconds(now))
+    .execute(tx)
     .await?;
-    sqlx::query(
-        "INSERT INTO leaf (place, person_fp, network_number, identity_commitment, device_commitment, link, leaf,
-             generation, enrolled_on, expires_on, sex, document_class, nationality, province, birth_year)
-         SELECT j.value ->> 1, person_fp, network_number, identity_commitment, device_commitment, link, leaf,
-             generation, enrolled_on, expires_on, sex, document_class, nationality, province,
-             CAST(substr(birth_date, 1, 4) AS INTEGER)
-         FROM json_each(?1) j JOIN pending p ON p.sequence = j.value ->> 0
-         WHERE p.operation = 'enrol' AND p.reason IS NULL ORDER BY j.value ->> 1",
-    )
-    .bind(json(&sealing.placed)?)
-    .execute(&mut *tx)
-    .await?;
-    sqlx::query("DELETE FROM pending WHERE sequence IN (SELECT value ->> 0 FROM json_each(?1))")
-        .bind(&consumed)
-        .execute(tx)
-        .await?;
-    Ok(())
+    Ok(if done.rows_affected() == 0 { Removal::Unknown } else { Removal::Pending })
 }
 
 async fn epoch(
@@ -346,4 +382,13 @@ async fn epoch(
 async fn leaves(tx: &mut SqliteConnection) -> Result<Vec<(u64, Fr)>, StoreError> {
     let rows = sqlx::query("SELECT place, leaf FROM leaf ORDER BY place").fetch_all(tx).await?;
     rows.iter().map(|row| Ok((unsigned(row, 0)?, field(row, 1)?))).collect()
+}
+
+async fn platforms(connection: &mut SqliteConnection) -> Result<Vec<(Host, String)>, StoreError> {
+    let rows = sqlx::query("SELECT host, entry FROM platform ORDER BY host").fetch_all(connection).await?;
+    let read = |row| {
+        let host = get::<String>(row, 0)?.parse().map_err(|_| StoreError::Damaged("a platform's host"))?;
+        Ok((host, get(row, 1)?))
+    };
+    rows.iter().map(read).collect()
 }

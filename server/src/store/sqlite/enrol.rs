@@ -26,11 +26,15 @@ pub(super) async fn accept(
     let (mut outcomes, mut added) = (Vec::with_capacity(enrolments.len()), Vec::new());
     for (enrolment, tags) in enrolments.iter().zip(&tags) {
         let outcome = match known.get(&enrolment.person) {
-            Some(Some((leaf, number))) if *leaf == enrolment.leaf => Acceptance::Already(*number),
-            Some(_) => Acceptance::DocumentUsed,
+            Some(Known::Leaves(held)) => match held.iter().find(|(leaf, _)| *leaf == enrolment.leaf) {
+                Some((_, number)) => Acceptance::Already(*number),
+                None => Acceptance::DocumentUsed,
+            },
+            Some(Known::Redeemed) => Acceptance::PersonPending,
             None if tags.iter().any(|tag| used.contains(tag)) => Acceptance::CommitmentUsed,
             None => {
-                known.insert(enrolment.person, Some((enrolment.leaf, enrolment.network_number)));
+                let held = vec![(enrolment.leaf, enrolment.network_number)];
+                known.insert(enrolment.person, Known::Leaves(held));
                 used.extend(tags);
                 added.push((enrolment, tags));
                 Acceptance::Added
@@ -45,28 +49,49 @@ pub(super) async fn accept(
     Ok(outcomes)
 }
 
-/// Persons of the batch that are on record, with the leaf that they have, live or pending.
-type Known = HashMap<PersonFp, Option<(Fr, NetworkNumber)>>;
+/// What is known of a person of the batch.
+enum Known {
+    /// They are on record, with these leaves, live or pending.
+    Leaves(Vec<(Fr, NetworkNumber)>),
+    /// They are not on record; a wallet has redeemed a code for them.
+    Redeemed,
+}
 
-async fn known_persons(tx: &mut SqliteConnection, enrolments: &[Enrolment]) -> Result<Known, StoreError> {
+async fn known_persons(
+    tx: &mut SqliteConnection,
+    enrolments: &[Enrolment],
+) -> Result<HashMap<PersonFp, Known>, StoreError> {
     let persons: Vec<String> = enrolments.iter().map(|e| hex::encode(e.person.0)).collect();
+    let persons = json(&persons)?;
     let rows = sqlx::query(
-        "SELECT person.person_fp, coalesce(p.leaf, l.leaf), coalesce(p.network_number, l.network_number)
+        "SELECT person.person_fp, l.leaf, l.network_number, p.leaf, p.network_number
          FROM person
          LEFT JOIN leaf l ON l.person_fp = person.person_fp
-         LEFT JOIN pending p ON p.person_fp = person.person_fp AND p.operation = 'enrol'
+         LEFT JOIN pending p ON p.person_fp = person.person_fp AND p.operation <> 'remove'
          WHERE person.person_fp IN (SELECT unhex(value) FROM json_each(?1))",
     )
-    .bind(json(&persons)?)
+    .bind(&persons)
+    .fetch_all(&mut *tx)
+    .await?;
+    let mut known = HashMap::with_capacity(rows.len());
+    for row in &rows {
+        let mut held = Vec::new();
+        for column in [1, 3] {
+            if let Some(number) = get::<Option<String>>(row, column + 1)? {
+                held.push((field(row, column)?, network_number(&number)?));
+            }
+        }
+        known.insert(PersonFp(bytes(row, 0)?), Known::Leaves(held));
+    }
+    let rows = sqlx::query(
+        "SELECT person_fp FROM application WHERE state = 'redeemed'
+             AND person_fp IN (SELECT unhex(value) FROM json_each(?1))",
+    )
+    .bind(&persons)
     .fetch_all(tx)
     .await?;
-    let mut known = Known::with_capacity(rows.len());
     for row in &rows {
-        let held = match get::<Option<String>>(row, 2)? {
-            Some(number) => Some((field(row, 1)?, network_number(&number)?)),
-            None => None,
-        };
-        known.insert(PersonFp(bytes(row, 0)?), held);
+        known.entry(PersonFp(bytes(row, 0)?)).or_insert(Known::Redeemed);
     }
     Ok(known)
 }
@@ -93,7 +118,8 @@ async fn numbers_taken(tx: &mut SqliteConnection, added: &[Added<'_>]) -> Result
     let row = sqlx::query(
         "SELECT EXISTS (SELECT 1 FROM json_each(?1) j WHERE
              EXISTS (SELECT 1 FROM leaf WHERE network_number = j.value)
-             OR EXISTS (SELECT 1 FROM pending WHERE network_number = j.value))",
+             OR EXISTS (SELECT 1 FROM pending WHERE network_number = j.value)
+             OR EXISTS (SELECT 1 FROM application WHERE network_number = j.value AND state = 'redeemed'))",
     )
     .bind(json(&numbers)?)
     .fetch_one(tx)

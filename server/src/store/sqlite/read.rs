@@ -1,27 +1,43 @@
 //! Rows and values: what the database says, as the types of this program, or a damaged database.
 
-use crate::store::{Change, ChangeKind, StoreError};
+use crate::store::{Change, Entering, Leaving, StoreError};
 use serde::Serialize;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Decode, Row, Sqlite, Type};
 use veilpass_protocol::attributes::{DocumentClass, Sex};
 use veilpass_protocol::cells::Cell;
-use veilpass_protocol::day::Timestamp;
+use veilpass_protocol::day::{Day, Timestamp};
 use veilpass_protocol::field::{Fr, from_bytes};
 use veilpass_protocol::network_number::NetworkNumber;
 
+/// Columns: sequence, operation, reason, leaf, place of the live leaf, the live leaf's cell, the change's
+/// own cell, whether its time has come.
 pub(super) fn change(row: &SqliteRow) -> Result<Change, StoreError> {
-    let reason = match get::<Option<String>>(row, 1)? {
+    let reason = match get::<Option<String>>(row, 2)? {
         Some(text) => Some(text.parse().map_err(|_| StoreError::Damaged("a reason of removal"))?),
         None => None,
     };
-    let cell = cell(row, 4)?;
-    let kind = match (get::<Option<Vec<u8>>>(row, 2)?, get::<Option<i64>>(row, 3)?, reason) {
-        (Some(_), None, withdrawn) => ChangeKind::Enrol { leaf: field(row, 2)?, cell, withdrawn },
-        (None, Some(_), Some(reason)) => ChangeKind::Remove { place: unsigned(row, 3)?, cell, reason },
-        _ => return Err(StoreError::Damaged("a pending change")),
+    let leaves = match get::<Option<i64>>(row, 4)? {
+        Some(_) => Some(Leaving { place: unsigned(row, 4)?, cell: cell(row, 5)? }),
+        None => None,
     };
-    Ok(Change { sequence: unsigned(row, 0)?, kind })
+    // A reset that is not withdrawn lets its old leaf go first and enters at a later seal.
+    let operation: String = get(row, 1)?;
+    let own = get::<Option<Vec<u8>>>(row, 3)?.is_some();
+    let first_half = operation == "reset" && reason.is_none() && leaves.is_some();
+    let enters = match own && !first_half {
+        true => Some(Entering { leaf: field(row, 3)?, cell: cell(row, 10)? }),
+        false => None,
+    };
+    let change = Change { sequence: unsigned(row, 0)?, reason, enters, leaves };
+    let whole = match operation.as_str() {
+        "enrol" => change.enters.is_some() && change.leaves.is_none(),
+        "renew" | "rotate" => change.enters.is_some() && change.leaves.is_some(),
+        "remove" => change.enters.is_none() && change.leaves.is_some() && reason.is_some(),
+        "reset" => change.enters.is_some() || change.leaves.is_some(),
+        _ => false,
+    };
+    if whole { Ok(change) } else { Err(StoreError::Damaged("a pending change")) }
 }
 
 pub(super) fn cell(row: &SqliteRow, from: usize) -> Result<Cell, StoreError> {
@@ -56,6 +72,14 @@ pub(super) fn unsigned(row: &SqliteRow, column: usize) -> Result<u64, StoreError
 
 pub(super) fn network_number(text: &str) -> Result<NetworkNumber, StoreError> {
     text.parse().map_err(|_| StoreError::Damaged("a Network Number"))
+}
+
+pub(super) fn day(row: &SqliteRow, column: usize) -> Result<Day, StoreError> {
+    Day::new(get(row, column)?).ok_or(StoreError::Damaged("a day"))
+}
+
+pub(super) fn timestamp(seconds: i64) -> Result<Timestamp, StoreError> {
+    u64::try_from(seconds).map(Timestamp::new).map_err(|_| StoreError::Damaged("an instant"))
 }
 
 /// Instants end with the year 9999, far below 2^63.
