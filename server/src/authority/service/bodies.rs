@@ -1,0 +1,174 @@
+//! What clients send and get, in the forms of contract §8. All members are required, unknown and
+//! repeated ones are refused.
+
+use crate::http::{Problem, Received};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::de::{DeserializeOwned, Deserializer, Error};
+use serde::{Deserialize, Serialize, Serializer};
+use std::fmt::Display;
+use std::str::FromStr;
+use utoipa::ToSchema;
+use veilpass_protocol::attributes::DocumentClass;
+use veilpass_protocol::credential::Credential;
+use veilpass_protocol::day::{Day, Timestamp};
+use veilpass_protocol::epoch::RemovalReason;
+use veilpass_protocol::json::{self, nullable, object};
+use veilpass_protocol::operation::Operation;
+use zeroize::Zeroizing;
+
+/// Reads a body, or says that it is not what the route takes.
+pub(super) fn read<T: DeserializeOwned>(received: &Received) -> Result<T, Problem> {
+    received.json().map_err(Problem::malformed)
+}
+
+/// Writes an answer that nobody may keep.
+pub(super) fn answer<T: Serialize>(status: StatusCode, value: &T) -> Response {
+    let headers = [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-store")];
+    (status, headers, json::to_string(value)).into_response()
+}
+
+/// An application for one operation of one person
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ApplicationBody {
+    /// `enrol`, `renew`, `rotate` or `reset`
+    #[serde(deserialize_with = "text")]
+    #[schema(value_type = String, example = "enrol")]
+    pub operation: Operation,
+    /// The document that the registrar has examined
+    #[serde(deserialize_with = "object")]
+    pub document: DocumentBody,
+}
+
+/// A document: a resident number with its expiry, or a machine readable zone
+#[derive(Deserialize, ToSchema)]
+#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
+pub(super) enum DocumentBody {
+    /// A resident card
+    ResidentNumber {
+        /// The number of GB 11643, 18 characters
+        number: String,
+        /// The card's last day; `null` if it has none
+        #[serde(deserialize_with = "nullable")]
+        #[schema(value_type = Option<String>, required = true, example = "2046-06-01")]
+        expires_on: Option<Day>,
+    },
+    /// A document with a machine readable zone of ICAO 9303
+    Mrz {
+        /// The class of the document
+        #[schema(value_type = String, example = "foreign_passport")]
+        document_class: DocumentClass,
+        /// Two lines of 44 or three lines of 30 characters
+        lines: Vec<String>,
+    },
+}
+
+/// An application that was filed
+#[derive(Serialize, ToSchema)]
+pub(super) struct ApplicationAnswer {
+    /// Its name
+    pub application: String,
+    /// The one-time code for the person's wallet
+    #[serde(serialize_with = "shown")]
+    #[schema(value_type = String)]
+    pub code: Zeroizing<String>,
+    /// When the code ends
+    #[schema(value_type = String, example = "2026-11-22T08:15:00Z")]
+    pub expires_at: Timestamp,
+}
+
+/// The words that the person's wallet shows
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct WordsBody {
+    /// Six words of the BIP-39 English list
+    pub words: [String; 6],
+}
+
+/// An application that was confirmed
+#[derive(Serialize, ToSchema)]
+pub(super) struct ConfirmedAnswer {
+    /// Its name
+    pub application: String,
+    /// `confirmed`
+    #[schema(value_type = String)]
+    pub state: &'static str,
+}
+
+/// A wallet's offer
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct EnrolmentBody {
+    /// The one-time code; case, `-` and spaces do not count
+    #[serde(deserialize_with = "wiped")]
+    #[schema(value_type = String)]
+    pub code: Zeroizing<String>,
+    /// `C`, 64 lower-case hex digits
+    pub identity_commitment: String,
+    /// `D`, 64 lower-case hex digits
+    pub device_commitment: String,
+}
+
+/// What the wallet gets
+#[derive(Serialize, ToSchema)]
+pub(super) struct EnrolmentAnswer {
+    /// The credential, signed (its form is the one that wallets keep)
+    #[schema(value_type = Object)]
+    pub credential: Credential,
+    /// The pairing words to show to the registrar
+    #[schema(value_type = Vec<String>)]
+    pub words: [&'static str; 6],
+}
+
+/// A removal
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RemovalBody {
+    /// Whose
+    pub network_number: String,
+    /// The class of the reason
+    #[schema(value_type = String, example = "deceased")]
+    #[serde(deserialize_with = "text")]
+    pub reason: RemovalReason,
+}
+
+/// A removal or withdrawal that takes effect at the next seal
+#[derive(Serialize, ToSchema)]
+pub(super) struct RemovalAnswer {
+    /// Whose
+    pub network_number: String,
+    /// The class of the reason; not told at withdrawals
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub reason: Option<RemovalReason>,
+    /// `pending`
+    #[schema(value_type = String)]
+    pub state: &'static str,
+}
+
+/// A withdrawal by the holder
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct WithdrawalBody {
+    /// The holder's number
+    pub network_number: String,
+    /// `d` as 64 lower-case hex digits: the proof of possession, of no further use
+    #[serde(deserialize_with = "wiped")]
+    #[schema(value_type = String)]
+    pub device_secret: Zeroizing<String>,
+}
+
+/// A text that is wiped after use. The reader hands over its own copy; the body is wiped as well.
+fn wiped<'de, D: Deserializer<'de>>(d: D) -> Result<Zeroizing<String>, D::Error> {
+    String::deserialize(d).map(Zeroizing::new)
+}
+
+fn shown<S: Serializer>(text: &Zeroizing<String>, s: S) -> Result<S::Ok, S::Error> {
+    s.serialize_str(text)
+}
+
+/// A name of a closed list, as a text and in no other form.
+fn text<'de, T: FromStr<Err: Display>, D: Deserializer<'de>>(d: D) -> Result<T, D::Error> {
+    String::deserialize(d)?.parse().map_err(D::Error::custom)
+}
