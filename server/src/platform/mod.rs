@@ -1,7 +1,17 @@
-//! A platform's side: its keys and its requests (contract §5, `platform …`).
+//! A platform's side: its keys, its requests (contract §5, `platform …`) and its service (contract §8).
 
+mod counts;
+mod desk;
+mod epochs;
+mod health;
+mod inspect;
 mod keys;
 mod request;
+mod routes;
+mod service;
+mod store;
 
+pub use inspect::{Inspection, inspect};
 pub use keys::{NewPlatform, PlatformKeys};
-pub use request::{MadeRequest, RequestOptions};
+pub use request::{DEFAULT_TTL, MadeRequest, RequestOptions};
+pub use service::{EPOCHS_EVERY, PlatformService, PlatformServiceError, PlatformSettings};

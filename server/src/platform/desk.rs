@@ -1,0 +1,385 @@
+//! The platform's desk: it asks, takes answers and tells their outcome (contract §8). Nothing in here
+//! knows HTTP; the time and the generator are arguments.
+
+use super::epochs::Follower;
+use super::store::{NewRow, PlatformStore, RequestState, StoredRequest};
+use super::{PlatformKeys, RequestOptions};
+use crate::error::RegistryError;
+use crate::store::StoreError;
+use crate::token;
+use rand::{CryptoRng, RngCore};
+use serde::Deserialize;
+use std::sync::Arc;
+use std::time::Duration;
+use subtle::ConstantTimeEq;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
+use veilpass_protocol::circuit_id::CircuitId;
+use veilpass_protocol::day::Timestamp;
+use veilpass_protocol::json::{self, some, version_1};
+use veilpass_protocol::predicates::Predicates;
+use veilpass_protocol::presentation::PresentationError;
+use veilpass_protocol::request::Request;
+use veilpass_protocol::scope::{Context, Host, LinkKind, MAX_PERIOD};
+use veilpass_verifier::{
+    AcceptedEpochs, Blame, Consumed, Misconfigured, Reuse, Unacceptable, Verifier, VerifyError,
+};
+use zeroize::Zeroizing;
+
+/// How long a presentation waits for a processor before it is turned away, uncounted.
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
+
+/// What a platform's own program asks for (`POST /v1/requests`). Only the predicates are required.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Wanted {
+    #[serde(deserialize_with = "json::object")]
+    predicates: Predicates,
+    #[serde(default, deserialize_with = "some")]
+    link: Option<LinkKind>,
+    #[serde(default, deserialize_with = "some")]
+    context: Option<Context>,
+    #[serde(default, deserialize_with = "some")]
+    period: Option<u64>,
+    #[serde(default, deserialize_with = "some")]
+    slots: Option<u32>,
+    #[serde(default, deserialize_with = "some")]
+    once: Option<bool>,
+}
+
+/// A request that was made and remembered.
+#[derive(Debug)]
+pub struct Asked {
+    /// 32 hex digits.
+    pub id: String,
+    /// Reads the result; shown this once.
+    pub result_token: Zeroizing<String>,
+    /// Where the wallet fetches the request.
+    pub request_uri: String,
+    /// The request itself.
+    pub request: Request,
+}
+
+/// In which of its forms an answer came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// `application/json`: a presentation or a decline.
+    Json,
+    /// `application/octet-stream`: the 201 bytes.
+    Binary,
+    /// Anything else is no presentation.
+    Other,
+}
+
+/// What was taken in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Taken {
+    /// A presentation, which is accepted.
+    Accepted,
+    /// That there will be none.
+    Declined,
+}
+
+impl Taken {
+    /// The name in counters.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Taken::Accepted => "accepted",
+            Taken::Declined => "declined",
+        }
+    }
+}
+
+/// What became of a request, as its maker is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// Nobody has answered yet.
+    Pending,
+    /// A presentation was accepted, under this pseudonym.
+    Accepted(veilpass_protocol::field::Fr),
+    /// Five tries were refused, the last with this code.
+    Refused(String),
+    /// The holder does not answer.
+    Declined,
+    /// Nobody has answered in time.
+    Expired,
+}
+
+/// Why the desk does not do what it is asked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DeskError {
+    /// By blame, with a code of contract §7.
+    #[error(transparent)]
+    Refused(#[from] VerifyError),
+    /// No such request.
+    #[error("there is no such request")]
+    NotFound,
+    /// Not the token of this request.
+    #[error("the token is missing or wrong")]
+    Unauthorised,
+    /// Every processor is busy.
+    #[error("too many presentations at one time")]
+    Busy,
+    /// The store failed; nothing was accepted.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// What should not happen.
+    #[error("internal fault: {0}")]
+    Internal(String),
+}
+
+/// Settings of a desk.
+#[derive(Debug, Clone)]
+pub struct DeskSettings {
+    /// Who asks.
+    pub host: Host,
+    /// Scheme, host and port under which wallets reach it.
+    pub base: String,
+    /// The verifying key that checks the answers.
+    pub circuit: CircuitId,
+    /// Seconds until a request expires.
+    pub ttl: u64,
+}
+
+/// The platform's desk.
+#[derive(Debug)]
+pub struct Desk {
+    settings: DeskSettings,
+    keys: PlatformKeys,
+    verifier: Arc<Verifier>,
+    store: PlatformStore,
+    epochs: Arc<Follower>,
+    processors: Arc<Semaphore>,
+}
+
+impl Desk {
+    /// A desk on a store. Proofs are checked on as many threads as there are processors.
+    pub fn new(
+        settings: DeskSettings,
+        keys: PlatformKeys,
+        verifier: Verifier,
+        store: PlatformStore,
+        epochs: Arc<Follower>,
+    ) -> Desk {
+        let processors = std::thread::available_parallelism().map_or(1, usize::from);
+        let processors = Arc::new(Semaphore::new(processors));
+        Desk { settings, keys, verifier: Arc::new(verifier), store, epochs, processors }
+    }
+
+    /// Hash of the platform token; compare in constant time.
+    pub fn token_hash(&self) -> &[u8; 32] {
+        self.keys.token_hash()
+    }
+
+    /// Reads what the platform's program wants.
+    pub fn wanted(body: &[u8]) -> Result<Wanted, DeskError> {
+        let syntax = |e: String| VerifyError::from(Misconfigured::RequestSyntax(e));
+        let wanted: Wanted = json::parse(body).map_err(|e| syntax(e.to_string()))?;
+        wanted.predicates.check_ranges().map_err(|e| syntax(e.to_string()))?;
+        if wanted.period.is_some_and(|period| period > MAX_PERIOD) {
+            return Err(syntax("`period` is above 2^53 - 1".into()).into());
+        }
+        Ok(wanted)
+    }
+
+    /// Makes a request and remembers it, before anybody can see it.
+    pub async fn ask<R: RngCore + CryptoRng>(
+        &self,
+        wanted: Wanted,
+        now: Timestamp,
+        rng: &mut R,
+    ) -> Result<Asked, DeskError> {
+        let mut id = [0u8; 16];
+        rng.fill_bytes(&mut id);
+        let id = hex::encode(id);
+        let request_uri = format!("{}/v1/requests/{id}", self.settings.base);
+        let mut options =
+            RequestOptions::new(self.settings.host.clone(), self.settings.circuit, wanted.predicates);
+        options.link = wanted.link.unwrap_or(options.link);
+        options.context = wanted.context.unwrap_or_default();
+        (options.period, options.slots, options.ttl) = (wanted.period, wanted.slots, self.settings.ttl);
+        options.response_uri = Some(format!("{request_uri}/presentation"));
+        let made = options.make(Some(&self.keys), now, rng).map_err(|e| match e {
+            RegistryError::RequestPolicy(e) => VerifyError::from(Misconfigured::from(e)).into(),
+            other => DeskError::Internal(other.to_string()),
+        })?;
+        let signed = made.text();
+        let (result_token, token_hash) = token::generate(rng);
+        let reuse = if wanted.once == Some(true) { Reuse::OncePerScope } else { Reuse::MayReturn };
+        let row = NewRow { id: &id, request: &made.request, signed: &signed, token_hash: &token_hash, reuse };
+        self.store.add(row).await?;
+        Ok(Asked { id, result_token: Zeroizing::new(result_token), request_uri, request: made.request })
+    }
+
+    /// The signed request, for wallets.
+    pub async fn signed(&self, id: &str, now: Timestamp) -> Result<String, DeskError> {
+        let stored = self.stored(id).await?;
+        not_expired(&stored.request, now)?;
+        Ok(stored.signed)
+    }
+
+    /// Takes an answer: a presentation is judged in the order of contract §6 and, if it is accepted, uses
+    /// the request up in the same transaction that records it; a decline uses it up as well. Refusals
+    /// count, five of them use it up; what is nobody's try (misconfigured, too late, answered already,
+    /// no processor) does not.
+    pub async fn receive(
+        self: &Arc<Self>,
+        id: &str,
+        form: Form,
+        body: &[u8],
+        now: Timestamp,
+    ) -> Result<Taken, DeskError> {
+        let stored = self.stored(id).await?;
+        if form == Form::Json && is_decline(body) {
+            not_expired(&stored.request, now)?;
+            let first = self.store.decline(id).await?;
+            return if first { Ok(Taken::Declined) } else { Err(replayed()) };
+        }
+        let epochs = self.epochs.usable(now).map_err(VerifyError::from)?;
+        let screened = self.screen(&stored.request, form, body, &epochs, now);
+        if stored.state != RequestState::Pending {
+            // Nothing is left to be counted, and nobody makes the store write any more.
+            return Err(screened.err().map_or_else(replayed, DeskError::from));
+        }
+        if let Err(e) = screened {
+            return Err(self.refused(id, e).await?);
+        }
+        let permit = timeout(LONGEST_WAIT, Arc::clone(&self.processors).acquire_owned()).await;
+        let permit = permit.map_err(|_| DeskError::Busy)?;
+        let permit = permit.map_err(|e| DeskError::Internal(e.to_string()))?;
+        // From here on it goes through although the sender may hang up: a try that was begun is counted.
+        let check = ProofCheck { id: id.to_owned(), stored, body: body.to_vec(), epochs, permit, now };
+        let done = tokio::spawn(Arc::clone(self).check(check)).await;
+        done.map_err(|_| broken_off())?
+    }
+
+    /// Everything before the proof.
+    fn screen(
+        &self,
+        request: &Request,
+        form: Form,
+        body: &[u8],
+        epochs: &AcceptedEpochs,
+        now: Timestamp,
+    ) -> Result<(), VerifyError> {
+        match self.verifier.screen(request, body, epochs, now).map(drop) {
+            // The platform's own mistakes come first (contract §6).
+            Err(VerifyError::Misconfigured(e)) => Err(e.into()),
+            _ if !fits(form, body) => {
+                let what = "the body is not in the form that its media type names".into();
+                Err(PresentationError::Syntax(what).into())
+            }
+            other => other,
+        }
+    }
+
+    async fn check(self: Arc<Self>, check: ProofCheck) -> Result<Taken, DeskError> {
+        let ProofCheck { id, stored, body, epochs, permit, now } = check;
+        // While this one waited, others may have used the request up.
+        if !self.store.is_pending(&id).await? {
+            return Err(replayed());
+        }
+        let (verifier, request) = (Arc::clone(&self.verifier), stored.request);
+        let checked = tokio::task::spawn_blocking(move || {
+            // The permit goes with the work: it is not given back while a thread is busy with it.
+            let _permit = permit;
+            verifier.verify(&request, &body, &epochs, now)
+        });
+        let verified = match checked.await.map_err(|_| broken_off())? {
+            Ok(verified) => verified,
+            Err(e) => return Err(self.refused(&id, e).await?),
+        };
+        match self.store.consume(&verified, stored.reuse).await? {
+            Consumed::First => Ok(Taken::Accepted),
+            Consumed::Replayed => Err(replayed()),
+            // The transaction that found it spent has counted the try.
+            Consumed::Spent => Err(VerifyError::from(Unacceptable::PseudonymSpent).into()),
+        }
+    }
+
+    /// Counts a refused try, where it is one, and gives the refusal back.
+    async fn refused(&self, id: &str, e: VerifyError) -> Result<DeskError, StoreError> {
+        let late = matches!(e, VerifyError::Unacceptable(Unacceptable::RequestExpired(_)));
+        if e.blame() != Blame::Misconfigured && !late {
+            self.store.refuse(id, e.code()).await?;
+        }
+        Ok(e.into())
+    }
+
+    /// What became of a request, for whoever has its token.
+    pub async fn outcome(&self, id: &str, token: &str, now: Timestamp) -> Result<Outcome, DeskError> {
+        let stored = self.stored(id).await?;
+        if !same(&token::hash(token), &stored.token_hash) {
+            return Err(DeskError::Unauthorised);
+        }
+        let damaged = |what| DeskError::Store(StoreError::Damaged(what));
+        Ok(match stored.state {
+            RequestState::Pending if now >= stored.request.expires_at => Outcome::Expired,
+            RequestState::Pending => Outcome::Pending,
+            RequestState::Declined => Outcome::Declined,
+            RequestState::Accepted => {
+                Outcome::Accepted(stored.pseudonym.ok_or_else(|| damaged("an accepted request"))?)
+            }
+            RequestState::Refused => {
+                Outcome::Refused(stored.code.ok_or_else(|| damaged("a refused request"))?)
+            }
+        })
+    }
+
+    async fn stored(&self, id: &str) -> Result<StoredRequest, DeskError> {
+        self.store.request(id).await?.ok_or(DeskError::NotFound)
+    }
+}
+
+/// A presentation that has come as far as its proof.
+struct ProofCheck {
+    id: String,
+    stored: StoredRequest,
+    body: Vec<u8>,
+    epochs: Arc<AcceptedEpochs>,
+    permit: OwnedSemaphorePermit,
+    now: Timestamp,
+}
+
+/// Compares hashes of tokens in constant time.
+pub fn same(a: &[u8; 32], b: &[u8; 32]) -> bool {
+    a.ct_eq(b).into()
+}
+
+/// A check that panicked or was aborted; what it said of it may hold what it worked on.
+fn broken_off() -> DeskError {
+    DeskError::Internal("the check of a presentation broke off".into())
+}
+
+fn replayed() -> DeskError {
+    VerifyError::from(Unacceptable::RequestReplayed).into()
+}
+
+fn not_expired(request: &Request, now: Timestamp) -> Result<(), DeskError> {
+    if now < request.expires_at {
+        return Ok(());
+    }
+    Err(VerifyError::from(Unacceptable::RequestExpired(request.expires_at)).into())
+}
+
+/// The first byte tells the forms apart; the media type must say the same.
+fn fits(form: Form, body: &[u8]) -> bool {
+    let json = matches!(body.first(), Some(b'{' | b' ' | b'\t' | b'\n' | b'\r'));
+    match form {
+        Form::Json => json,
+        Form::Binary => !json,
+        Form::Other => false,
+    }
+}
+
+/// `{"v":1,"declined":true}` and nothing else.
+fn is_decline(body: &[u8]) -> bool {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Decline {
+        #[serde(deserialize_with = "version_1")]
+        v: u32,
+        declined: bool,
+    }
+    json::parse::<Decline>(body).is_ok_and(|decline| decline.v == 1 && decline.declined)
+}

@@ -1,0 +1,85 @@
+//! Whether the platform runs, and whether it can judge presentations.
+
+use super::routes::{Shared, document};
+use crate::http::{ProblemCode, now};
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+use serde::Serialize;
+use utoipa::ToSchema;
+use veilpass_protocol::day::Timestamp;
+use veilpass_verifier::EpochsError;
+
+/// Whether it runs.
+#[derive(Serialize, ToSchema)]
+pub struct Alive {
+    /// Always true.
+    ok: bool,
+}
+
+/// Whether it runs at all
+#[utoipa::path(get, path = "/healthz", responses((status = 200, description = "It runs", body = inline(Alive))))]
+pub async fn healthz() -> Response {
+    document(StatusCode::OK, &Alive { ok: true })
+}
+
+/// Whether presentations can be judged.
+#[derive(Serialize, ToSchema)]
+pub struct Readiness {
+    /// Whether it is.
+    ready: bool,
+    /// Why not: what presentations are refused with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<&'static str>,
+    /// Number of the newest epoch in use.
+    epoch: Option<u64>,
+    /// When that was sealed.
+    #[schema(value_type = Option<String>)]
+    sealed_at: Option<Timestamp>,
+    /// When the newest epoch was asked for last.
+    #[schema(value_type = Option<String>)]
+    epochs_read_at: Option<Timestamp>,
+    /// When that last went well.
+    #[schema(value_type = Option<String>)]
+    epochs_succeeded_at: Option<Timestamp>,
+    /// What was wrong the last time, although older epochs may still be in use.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    epochs_problem: Option<&'static str>,
+}
+
+/// Whether it can judge presentations now
+#[utoipa::path(
+    get,
+    path = "/readyz",
+    responses(
+        (status = 200, description = "It can", body = inline(Readiness)),
+        (status = 503, description = "It cannot; `code` says why", body = inline(Readiness)),
+    )
+)]
+pub async fn readyz(State(shared): State<Shared>) -> Response {
+    let usable = shared.epochs.usable(now());
+    let stored = shared.store.saved_epochs().await;
+    let code = match (&usable, &stored) {
+        (_, Err(_)) => Some("unavailable"),
+        (Err(e), Ok(_)) => Some(EpochsError::code(e)),
+        (Ok(_), Ok(_)) => None,
+    };
+    let following = shared.epochs.following();
+    let newest = following.epochs.newest();
+    let status = if code.is_none() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let readiness = Readiness {
+        ready: code.is_none(),
+        code,
+        epoch: newest.map(|newest| newest.epoch),
+        sealed_at: newest.map(|newest| newest.sealed_at),
+        epochs_read_at: following.read_at,
+        epochs_succeeded_at: following.succeeded_at,
+        epochs_problem: following.problem.as_ref().map(|problem| problem.code()),
+    };
+    let mut response = document(status, &readiness);
+    if let Some(code) = code {
+        // It says its code in a form of its own, which is to stay; the log gets the code.
+        response.extensions_mut().insert(ProblemCode(code));
+    }
+    response
+}
