@@ -1,5 +1,6 @@
 //! What the authority knows after sealing is what protocol.md says, down to the bytes of its files.
 
+use crate::counter::{Counter, card};
 use crate::people::{Fixture, Person, at, people, person};
 use crate::seal::enrol;
 use std::collections::BTreeSet;
@@ -7,6 +8,7 @@ use std::path::Path;
 use veilpass_protocol::day::Day;
 use veilpass_protocol::epoch::RemovalReason;
 use veilpass_protocol::field::{from_hex, to_bytes};
+use veilpass_protocol::operation::Operation;
 
 /// All files of a folder, one after the other.
 fn bytes_of(folder: &Path) -> Vec<u8> {
@@ -88,6 +90,7 @@ async fn what_is_kept() {
     for (table, expected) in [
         ("person", "person_fp generation removed_at"),
         ("used", "value"),
+        ("code", "hash used"),
         (
             "leaf",
             "place person_fp network_number identity_commitment device_commitment link leaf generation enrolled_on \
@@ -132,4 +135,71 @@ async fn what_is_kept_of_the_removed() {
     assert_eq!(crate::people::codes(&fixture.import(&all[..1]).await), [(2, "document_used")]);
     let other = Person { c: all[0].c.clone(), ..crate::people::person(50) };
     assert_eq!(crate::people::codes(&fixture.import(&[other]).await), [(2, "commitment_used")]);
+}
+
+/// Birth dates of the counter's people in the files; nothing else there is a date before 2000.
+fn births(folder: &Path) -> usize {
+    let all = bytes_of(folder);
+    texts(&all, b"19dd-dd-dd").collect::<BTreeSet<_>>().len()
+}
+
+/// Each way in which an application ends erases what it said, at its time and from every file.
+#[tokio::test]
+async fn attributes_of_applications_are_gone_in_time() {
+    const MINUTE: u64 = 60;
+    const HOUR: u64 = 3600;
+    let mut counter = Counter::new(33).await;
+    let folder = counter.fixture.folder();
+    let (mut confirmed, mut codes) = (Vec::new(), Vec::new());
+    for i in 0..400 {
+        let application = counter.file(Operation::Enrol, &card(i), at(0)).await;
+        let wallet = counter.wallet();
+        codes.push((application.code.clone(), wallet.clone()));
+        // A quarter never comes back, a quarter is never confirmed.
+        if i % 4 > 0 {
+            let redeemed = counter.redeem(&application, &wallet, at(1)).await.unwrap();
+            if i % 4 > 1 {
+                counter.confirm(&application, &redeemed, at(2)).await.unwrap();
+                confirmed.push((i, redeemed.credential.network_number));
+            }
+        }
+    }
+    assert_eq!(births(&folder), 400, "so this search finds them");
+    let files = bytes_of(&folder);
+    for (code, wallet) in &codes {
+        assert!(!contains(&files, code.as_text().as_bytes()));
+        assert!(
+            !contains(&files, &to_bytes(wallet.k.expose()))
+                && !contains(&files, &to_bytes(wallet.d.expose()))
+        );
+    }
+
+    // Sealed, but the codes have not expired: the same body again still gets the credential.
+    counter.seal(at(3)).await;
+    assert_eq!(births(&folder), 400);
+    counter.authority.housekeeping(at(15 * MINUTE)).await.unwrap();
+    assert_eq!(births(&folder), 100, "those that wait for their registrar");
+    counter.authority.housekeeping(at(24 * HOUR)).await.unwrap();
+    assert_eq!(births(&folder), 100);
+    counter.authority.housekeeping(at(24 * HOUR + 1)).await.unwrap();
+    assert_eq!(births(&folder), 0);
+
+    // Resets hold theirs as long as they wait, and a removal ends that.
+    let (waiting, removed) = (at(30 * HOUR), confirmed[40].1);
+    for (i, _) in &confirmed[..100] {
+        let wallet = counter.wallet();
+        counter.whole(Operation::Reset, &card(*i), &wallet, waiting).await.unwrap();
+    }
+    counter.seal(waiting.plus(1)).await;
+    counter.authority.housekeeping(waiting.plus(HOUR)).await.unwrap();
+    assert_eq!(births(&folder), 100);
+    counter.authority.remove(&removed, RemovalReason::Deceased, waiting.plus(HOUR)).await.unwrap();
+    counter.seal(waiting.plus(2 * HOUR)).await;
+    assert_eq!(births(&folder), 99);
+    // Where the code has expired already, the seal itself erases.
+    counter.seal(waiting.plus(73 * HOUR)).await;
+    assert_eq!(births(&folder), 0);
+    assert_eq!(counter.fixture.count("SELECT count(*) FROM application").await, 0);
+    assert_eq!(counter.fixture.count("SELECT count(*) FROM code").await, 500);
+    assert_eq!(counter.fixture.count("SELECT count(*) FROM leaf").await, 199);
 }

@@ -146,10 +146,15 @@ async fn tiles_of_the_newest_epoch_and_the_one_before() {
         assert_eq!(epochs, [round.to_string(), (round + 1).to_string()]);
         assert_eq!(published.files, snapshot(&out).len() as u64);
     }
+    // Two epochs in one step: who reads is still under way in the one that was published before.
+    fixture.seal(5).await;
+    fixture.seal(6).await;
+    fixture.authority.publish(&out).await.unwrap();
+    assert!(out.join("tiles/7").exists() && out.join("tiles/5").exists() && !out.join("tiles/4").exists());
     let fresh = fixture.home.path().join("fresh");
-    assert_eq!(fixture.authority.publish(&fresh).await.unwrap().epoch, 5);
+    assert_eq!(fixture.authority.publish(&fresh).await.unwrap().epoch, 7);
     assert_eq!(read(&fresh), read(&out));
-    assert!(!fresh.join("tiles/4").exists());
+    assert!(!fresh.join("tiles/6").exists());
 }
 
 #[tokio::test]
@@ -168,4 +173,26 @@ async fn not_into_the_folder_of_another_authority() {
         std::fs::read(out.join(format!("circuits/{}.vk", CircuitId::of_file(&key_file())))).unwrap(),
         key_file()
     );
+}
+
+/// A database that is put back from an older copy must not replace what wallets and platforms hold.
+#[tokio::test]
+async fn what_was_published_is_not_rewritten() {
+    let mut fixture = Fixture::new(77).await;
+    let out = fixture.home.path().join("published");
+    enrol(&mut fixture, &people(0..3)).await;
+    fixture.seal(0).await;
+    fixture.authority.publish(&out).await.unwrap();
+    let note = out.join("epochs/1.note");
+    let text = std::fs::read_to_string(&note).unwrap();
+    let newer = out.join("epochs/2.note");
+    for (path, bytes) in [(&note, format!("{text}x")), (&newer, text.clone())] {
+        std::fs::write(path, &bytes).unwrap();
+        let refused = fixture.authority.publish(&out).await;
+        assert!(matches!(refused, Err(RegistryError::NotOurs(_))), "{refused:?}");
+        assert_eq!(std::fs::read_to_string(path).unwrap(), bytes, "it was left alone");
+        std::fs::write(&note, &text).unwrap();
+    }
+    std::fs::remove_file(newer).unwrap();
+    fixture.authority.publish(&out).await.unwrap();
 }

@@ -11,7 +11,7 @@ use veilpass_protocol::field::Fr;
 use veilpass_protocol::network_number::NetworkNumber;
 use veilpass_protocol::tree::sparse_root;
 use veilpass_server::authority::{Authority, Epoch, PlaceOrder};
-use veilpass_server::store::{ChangeKind, Sealing, StoreError, StoredEpoch};
+use veilpass_server::store::{Sealing, StoreError, StoredEpoch};
 use veilpass_server::{Blame, RegistryError};
 
 /// Imports people and gives their Network Numbers.
@@ -160,7 +160,7 @@ async fn places_are_random_unless_asked_otherwise() {
         let epoch =
             fixture.authority.seal(at(0), PlaceOrder::Random, &mut fixture.rng).await.unwrap().statement;
         assert_eq!((epoch.live, epoch.places_used), (60, 60));
-        let state = fixture.authority.store().sealing_state().await.unwrap();
+        let state = fixture.authority.store().sealing_state(at(0)).await.unwrap();
         let places: Vec<u64> = state.leaves.iter().map(|(place, _)| *place).collect();
         assert_eq!(places, (0..60).collect::<Vec<_>>(), "the next places, every one of them");
         let (mut got, mut expected): (Vec<Fr>, Vec<Fr>) =
@@ -236,21 +236,24 @@ async fn a_withdrawal_in_between_supersedes() {
     let mut fixture = Fixture::new(57).await;
     let numbers = enrol(&mut fixture, &people(0..2)).await;
     let store = fixture.authority.store().clone();
-    let state = store.sealing_state().await.unwrap();
-    assert!(state.changes.iter().all(|c| matches!(c.kind, ChangeKind::Enrol { withdrawn: None, .. })));
+    let state = store.sealing_state(at(1)).await.unwrap();
+    assert!(state.changes.iter().all(|c| c.enters.is_some() && c.reason.is_none() && c.leaves.is_none()));
     let sequences: Vec<u64> = state.changes.iter().map(|c| c.sequence).collect();
     let sealing = |epoch| Sealing {
         epoch: StoredEpoch { epoch, note: "n".into(), cells: vec![1] },
         sealed_at: at(1),
         places_used: 2,
         live: 2,
+        removed: 0,
         placed: sequences.iter().copied().zip(0..).collect(),
         consumed: sequences.iter().map(|s| (*s, None)).collect(),
+        waiting: vec![],
+        not_before: at(1),
     };
     assert_eq!(store.seal(&sealing(2)).await, Err(StoreError::Superseded), "another newest epoch");
     fixture.authority.remove(&numbers[0], RemovalReason::Fraud, at(0)).await.unwrap();
     assert_eq!(store.seal(&sealing(1)).await, Err(StoreError::Superseded), "a change has changed");
-    assert_eq!(store.sealing_state().await.unwrap().changes.len(), 2, "nothing was consumed");
+    assert_eq!(store.sealing_state(at(1)).await.unwrap().changes.len(), 2, "nothing was consumed");
     let epoch = fixture.seal(2).await.statement;
     assert_eq!((epoch.added, epoch.live, epoch.removed.get(RemovalReason::Fraud)), (2, 1, 1));
 }
