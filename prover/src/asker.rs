@@ -56,6 +56,15 @@ pub(crate) fn authenticate(
     Ok(Asker { host, entry: entry.cloned() })
 }
 
+/// Where an answer to a request may go, a decline as well: its `response_uri`, if that lies on the host
+/// in whose name is asked, and the host that the transport vouched for, if any, is the same (W6).
+/// Otherwise, and if the request cannot be read, nothing is sent anywhere.
+pub fn answer_address(request: &[u8], channel: &Channel) -> Option<String> {
+    let request = AnyRequest::read(request).ok()?;
+    check_host(request.request(), channel).ok()?;
+    Some(request.request().response_uri.clone())
+}
+
 /// W6: `rp` is the host that the transport vouched for, and the answer goes to it.
 fn check_host(request: &Request, channel: &Channel) -> Result<Host, Refusal> {
     let host = request.check_addresses().map_err(host_refusal)?;

@@ -11,14 +11,18 @@
 //! | `sync`, `tiles` | epochs as a platform checks them (W8), directory (W6), the own leaf (W9) |
 //! | `present`, `asker`, `rules`, `pins`, `slots` | what is answered, to whom, and how often (W1–W8) |
 //! | [`groth16`] | the proving engine |
+//! | `candidates` | renewals, rotations and resets that are under way |
 //! | `crypt`, `state` | the two encrypted files |
+//! | `words`, `names` | what is asked, for people |
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing))]
 #![deny(missing_docs)]
 
 mod asker;
+mod candidates;
 mod credential;
 mod crypt;
 pub mod groth16;
+mod names;
 mod pins;
 mod present;
 mod refusal;
@@ -35,7 +39,8 @@ mod words;
 mod tests;
 
 pub use age::secrecy::{ExposeSecret, SecretString};
-pub use asker::Channel;
+pub use asker::{Channel, answer_address};
+pub use candidates::{CodeHash, Taken};
 pub use crypt::{SealFailed, WorkFactor};
 pub use pins::{AGREEMENT_WAIT, MAX_NEW_AGREEMENTS};
 pub use present::{AnswerError, Question};

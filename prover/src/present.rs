@@ -143,6 +143,17 @@ impl Wallet {
         Ok(Presentation { circuit: prover.circuit(), epoch, pseudonym: statement.pseudonym, proof })
     }
 
+    /// Remembers that a request was refused, and why: then write the state file. `false` if it could not
+    /// even be read; there is nothing to remember then.
+    ///
+    /// For whatever [`Wallet::examine`] refuses, and [`Wallet::answer`], which itself remembers only what
+    /// the person declined.
+    pub fn remember_refused(&mut self, request: &[u8], refusal: &Refusal, now: Timestamp) -> bool {
+        let Ok(request) = AnyRequest::read(request) else { return false };
+        self.state.remember(HistoryEntry::of(request.request(), refusal.code(), now));
+        true
+    }
+
     /// Changes what is remembered, and undoes it if it cannot be written.
     fn keep<E>(
         &mut self,
@@ -154,14 +165,7 @@ impl Wallet {
     ) -> Result<(), AnswerError<E>> {
         let before = self.state.clone();
         change(self);
-        let request = question.request.request();
-        self.state.remember(HistoryEntry {
-            at: now,
-            host: question.host.clone(),
-            context: request.context.clone(),
-            predicates: request.predicates.clone(),
-            outcome: outcome.to_owned(),
-        });
+        self.state.remember(HistoryEntry::of(question.request.request(), outcome, now));
         let written = self
             .state_file()
             .map_err(AnswerError::Seal)

@@ -1,6 +1,7 @@
 //! What a wallet remembers besides its secrets and its credential. It tells where its owner goes, so it
 //! is encrypted like them.
 
+use crate::candidates::{self, Candidate};
 use crate::crypt::{self, SealFailed, WorkFactor};
 use crate::pins::PinBook;
 use crate::refusal::Refusal;
@@ -16,13 +17,16 @@ use veilpass_protocol::identity::PseudonymSecret;
 use veilpass_protocol::json::{self, base64url, version_1};
 use veilpass_protocol::note::AuthorityKey;
 use veilpass_protocol::predicates::Predicates;
-use veilpass_protocol::scope::{Context, Host};
+use veilpass_protocol::request::Request;
+use veilpass_protocol::scope::Context;
 use veilpass_protocol::tree::Path;
 use veilpass_verifier::AcceptedEpochs;
 use zeroize::Zeroizing;
 
 /// Entries of the history that are kept.
 const MAX_HISTORY: usize = 1000;
+/// Letters of a claimed host that are kept; host names are no longer.
+const MAX_HOST: usize = 253;
 
 /// Where the wallet's own leaf is.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -44,14 +48,28 @@ pub(crate) struct Own {
 pub struct HistoryEntry {
     /// When.
     pub at: Timestamp,
-    /// Who asked.
-    pub host: Host,
+    /// Who asked, as the request said: where it was refused nobody may have vouched for that.
+    pub host: String,
     /// The platform's subdivision.
     pub context: Context,
     /// What was asked.
     pub predicates: Predicates,
     /// `answered`, or a code of contract §7.
     pub outcome: String,
+}
+
+impl HistoryEntry {
+    /// Of a request as it was read.
+    pub(crate) fn of(request: &Request, outcome: &str, at: Timestamp) -> HistoryEntry {
+        HistoryEntry {
+            at,
+            // A claim need not be a host name, nor as short as one.
+            host: request.rp.chars().take(MAX_HOST).collect(),
+            context: request.context.clone(),
+            predicates: request.predicates.clone(),
+            outcome: outcome.to_owned(),
+        }
+    }
 }
 
 /// All that a wallet remembers.
@@ -71,6 +89,8 @@ pub(crate) struct State {
     pub(crate) slots: SlotBook,
     /// Oldest first.
     pub(crate) history: Vec<HistoryEntry>,
+    /// Changes that are under way, in the order in which they were begun.
+    pub(crate) candidates: Vec<Candidate>,
 }
 
 /// The state as JSON.
@@ -92,6 +112,9 @@ struct Json {
     pins: PinBook,
     slots: SlotBook,
     history: Vec<HistoryEntry>,
+    /// They hold secrets, so they are not written with the rest.
+    #[serde(default, skip_serializing)]
+    candidates: Vec<candidates::Json>,
 }
 
 impl State {
@@ -120,7 +143,7 @@ impl State {
     pub(crate) fn seal(&self, k: &PseudonymSecret) -> Result<Vec<u8>, SealFailed> {
         let encode =
             |path: &Path| base64url::encode(&path.0.iter().flatten().flat_map(to_bytes).collect::<Vec<u8>>());
-        let plain = Zeroizing::new(json::to_string(&Json {
+        let rest = Zeroizing::new(json::to_string(&Json {
             v: 1,
             authority: self.authority().cloned(),
             epochs: self.epochs.as_ref().map(|e| String::from_utf8_lossy(&e.save()).into_owned()),
@@ -133,17 +156,32 @@ impl State {
             pins: self.pins.clone(),
             slots: self.slots.clone(),
             history: self.history.clone(),
+            candidates: Vec::new(),
         }));
+        // Enough room from the start, so that no copy of a secret is left behind by growing.
+        let credentials = self.candidates.iter().filter_map(|c| c.credential.as_ref());
+        let credentials: usize = credentials.map(|c| c.to_json().len()).sum();
+        let room = rest.len() + 32 + self.candidates.len() * Candidate::ROOM + credentials;
+        let mut plain = Zeroizing::new(String::with_capacity(room));
+        plain.push_str(rest.strip_suffix('}').unwrap_or(&rest));
+        plain.push_str(r#","candidates":["#);
+        for (i, candidate) in self.candidates.iter().enumerate() {
+            if i > 0 {
+                plain.push(',');
+            }
+            candidate.write(&mut plain);
+        }
+        plain.push_str("]}");
         crypt::seal(plain.as_bytes(), &state_passphrase(k), STATE_WORK)
     }
 
-    /// Opens the encrypted file.
-    pub(crate) fn open(file: &[u8], k: &PseudonymSecret) -> Result<State, Refusal> {
+    /// Opens the encrypted file; `None` if it is for another pseudonym secret.
+    pub(crate) fn open(file: &[u8], k: &PseudonymSecret) -> Result<Option<State>, Refusal> {
         let damaged = |what: String| Refusal::FileDamaged(format!("state: {what}"));
-        let plain = crypt::open(file, &state_passphrase(k)).map_err(|e| match e {
-            Refusal::PassphraseWrong => damaged("it belongs to another wallet".into()),
-            other => other,
-        })?;
+        let plain = match crypt::open(file, &state_passphrase(k)) {
+            Err(Refusal::PassphraseWrong) => return Ok(None),
+            opened => opened?,
+        };
         let j: Json = json::parse(&plain).map_err(|e| damaged(e.to_string()))?;
         let epochs = match (j.authority, j.epochs) {
             (Some(key), Some(saved)) => {
@@ -155,7 +193,8 @@ impl State {
         let path =
             j.path.map(|text| decode_path(&text).ok_or_else(|| damaged("the path".into()))).transpose()?;
         let leaf = j.leaf.map(|text| from_hex(&text).map_err(|e| damaged(e.to_string()))).transpose()?;
-        Ok(State {
+        let candidates: Option<Vec<Candidate>> = j.candidates.into_iter().map(|c| c.candidate()).collect();
+        Ok(Some(State {
             epochs,
             cells: j.cells,
             platforms: j.platforms,
@@ -163,7 +202,8 @@ impl State {
             pins: j.pins,
             slots: j.slots,
             history: j.history,
-        })
+            candidates: candidates.ok_or_else(|| damaged("the secrets of a candidate".into()))?,
+        }))
     }
 }
 

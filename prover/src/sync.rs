@@ -5,7 +5,7 @@ use crate::credential::explain;
 use crate::refusal::Refusal;
 use crate::source::{Source, SourceError};
 use crate::state::{Own, State};
-use crate::tiles::{Cover, Found, Tiles, TilesError};
+use crate::tiles::{Cover, Found, Places, Tiles, TilesError, Wanted};
 use crate::wallet::Wallet;
 use rand::{CryptoRng, Rng, RngCore};
 use veilpass_protocol::cells::Cells;
@@ -15,6 +15,7 @@ use veilpass_protocol::directory::{PlatformEntry, read_hosts};
 use veilpass_protocol::epoch::{EpochStatement, open_note};
 use veilpass_protocol::field::Fr;
 use veilpass_protocol::note::AuthorityKey;
+use veilpass_protocol::operation::Operation;
 use veilpass_verifier::{AcceptedEpochs, EpochsError, Policy};
 
 /// Only notes of epochs with numbers that are multiples of this are asked for when the wallet looks for
@@ -30,6 +31,20 @@ pub struct Synced {
     pub root: Fr,
     /// Whether the wallet's own leaf is in it.
     pub enrolled: bool,
+    /// The leaf of a change that was under way has been found: secrets and credential are the new ones
+    /// from now on. Write the wallet file as well as the state file.
+    pub promoted: Option<Operation>,
+    /// Changes that were begun and whose leaf has not been found.
+    pub pending: usize,
+}
+
+/// What belongs to an epoch, checked.
+struct Fetched {
+    cells: Cells,
+    platforms: Vec<PlatformEntry>,
+    own: Own,
+    /// Index of the candidate that `own` is about, if it is not the credential in use.
+    promoted: Option<usize>,
 }
 
 /// Why a sync failed. Nothing of what was fetched is used, except that contradicting notes are kept as
@@ -107,7 +122,7 @@ impl Wallet {
             return Err(e.into());
         }
         let fetched = self.fetch(source, authority, epochs.newest().ok_or(EpochsError::Missing)?);
-        let (synced, cells, platforms, own) = match fetched {
+        let fetched = match fetched {
             Ok(fetched) => fetched,
             Err(e) => {
                 // A server that withholds a file must not make the evidence against it go away.
@@ -117,39 +132,102 @@ impl Wallet {
                 return Err(e);
             }
         };
+        let newest = epochs.newest().ok_or(EpochsError::Missing)?;
+        let (epoch, root, used) = (newest.epoch, newest.root, newest.places_used);
+        let Fetched { cells, platforms, own, promoted } = fetched;
         let old = std::mem::take(&mut self.state);
+        let enrolled = own.path.is_some();
         self.state = State { epochs: Some(epochs), cells: Some(cells), platforms, own, ..old };
-        Ok(synced)
+        for candidate in self.state.candidates.iter_mut().filter(|c| c.credential.is_some()) {
+            candidate.searched = used;
+        }
+        let promoted = promoted.and_then(|at| self.promote(at));
+        if enrolled {
+            self.settle();
+        }
+        Ok(Synced { epoch, root, enrolled, promoted, pending: self.pending().count() })
     }
 
     /// All that belongs to an epoch.
     fn fetch<S: Source + ?Sized>(
-        &self,
+        &mut self,
         source: &S,
         authority: &AuthorityKey,
         statement: &EpochStatement,
-    ) -> Result<(Synced, Cells, Vec<PlatformEntry>, Own), SyncError> {
+    ) -> Result<Fetched, SyncError> {
         let cover = if self.rules.w9 { Cover::W9 } else { Cover { tiles: 1, live: 0 } };
-        if let Some(credential) = &self.credential {
-            explain(credential, &self.k, &self.d, Some(authority))?;
+        let answered = self.state.candidates.iter().any(|c| c.credential.is_some() && !self.has(c));
+        if let Some(credential) = &self.credential
+            && let Err(refusal) = explain(credential, &self.k, &self.d, Some(authority))
+        {
+            // Taken before the authority's key was known, from somebody else: it must not stand in the way
+            // of one that this authority has given since.
+            if !answered || self.state.own(&credential.leaf()).place.is_some() {
+                return Err(refusal.into());
+            }
+            self.credential = None;
+            let same: Vec<bool> = self.state.candidates.iter().map(|c| self.has(c)).collect();
+            let same = self.state.candidates.iter_mut().zip(same).filter(|(_, same)| *same);
+            same.for_each(|(candidate, _)| candidate.credential = None);
+        }
+        // A candidate that was taken before the authority's key was known: the credential in use must
+        // not be held up by it twice.
+        for candidate in &mut self.state.candidates {
+            if let Some(credential) = &candidate.credential
+                && let Err(refusal) = explain(credential, &candidate.k, &candidate.d, Some(authority))
+            {
+                candidate.credential = None;
+                return Err(refusal.into());
+            }
         }
         let cells = fetch_cells(source, statement)?;
         let platforms = fetch_platforms(source, authority)?;
-        let own = match &self.credential {
-            Some(credential) => find_own(
-                source,
-                statement,
-                authority,
-                credential,
-                &self.state.own(&credential.leaf()),
-                cover,
-            )?,
-            None => Own::default(),
+        let mut tiles = Tiles::new(source, statement.epoch, statement.root, statement.places_used, cover);
+        let sought = self.sought();
+        let found = find(source, statement, authority, &sought, &mut tiles)?;
+        let mut found: Vec<(Option<usize>, Own)> =
+            sought.into_iter().map(|s| s.candidate).zip(found).collect();
+        // The newest change that is in the tree is the one that holds.
+        let newest = found.iter().rposition(|(candidate, own)| candidate.is_some() && own.path.is_some());
+        let (promoted, own) = match newest {
+            Some(at) => found.swap_remove(at),
+            None => found.into_iter().find(|(candidate, _)| candidate.is_none()).unwrap_or_default(),
         };
-        let enrolled = own.path.is_some();
-        let synced = Synced { epoch: statement.epoch, root: statement.root, enrolled };
-        Ok((synced, cells, platforms, own))
+        Ok(Fetched { cells, platforms, own, promoted })
     }
+
+    /// The leaf in use and those of the candidates, in this order.
+    fn sought(&self) -> Vec<Sought<'_>> {
+        let known = |credential: &Credential| self.state.own(&credential.leaf());
+        let current = self.credential.as_ref().map(|c| (c, known(c)));
+        let candidates = self.state.candidates.iter().enumerate().filter_map(|(i, candidate)| {
+            let credential = candidate.credential.as_ref()?;
+            let leaf = Some(credential.leaf());
+            let own = Own { leaf, place: None, path: None, searched: candidate.searched };
+            let same = current.as_ref().filter(|(c, _)| Some(c.leaf()) == leaf);
+            // A renewal that changes no attribute gives the same leaf in another place; everything else
+            // with the leaf in use is the credential in use.
+            let but = match same {
+                Some((_, current)) if candidate.operation == Operation::Renew => Some(current.place?),
+                Some(_) => return None,
+                None => None,
+            };
+            Some(Sought { candidate: Some(i), credential, own, but })
+        });
+        let first =
+            current.clone().map(|(credential, own)| Sought { candidate: None, credential, own, but: None });
+        first.into_iter().chain(candidates).collect()
+    }
+}
+
+/// A leaf that is looked for, and what is known of it.
+struct Sought<'a> {
+    /// Index of the candidate; `None` for the credential in use.
+    candidate: Option<usize>,
+    credential: &'a Credential,
+    own: Own,
+    /// Where the same leaf is known to stand already.
+    but: Option<u64>,
 }
 
 fn required<S: Source + ?Sized>(source: &S, path: &str) -> Result<Vec<u8>, SourceError> {
@@ -183,58 +261,88 @@ fn fetch_platforms<S: Source + ?Sized>(
     Ok(entries)
 }
 
-/// Where the own leaf is in the newest tree.
-fn find_own<S: Source + ?Sized>(
+/// Where the leaves are in the newest tree.
+fn find<S: Source + ?Sized>(
     source: &S,
     statement: &EpochStatement,
     authority: &AuthorityKey,
-    credential: &Credential,
-    known: &Own,
-    cover: Cover,
-) -> Result<Own, SyncError> {
-    let leaf = credential.leaf();
+    sought: &[Sought<'_>],
+    tiles: &mut Tiles<'_, S>,
+) -> Result<Vec<Own>, SyncError> {
     let used = statement.places_used;
-    let mut tiles = Tiles::new(source, statement.epoch, statement.root, used, cover);
-    if let Some(place) = known.place {
-        let found = tiles.look_up(&leaf, place)?;
-        return Ok(Own { path: found.map(|f| f.path), ..known.clone() });
-    }
-    let since = places_before(source, statement, authority, credential.attributes.enrolled_on)?;
-    let from = since.max(known.searched);
-    let found = match tiles.search(&leaf, from, used)? {
-        None => tiles.search(&leaf, known.searched, from)?,
-        found => found,
+    // A candidate has been waited for since an epoch that is known; only for the others the time of
+    // enrolment tells where to begin.
+    let grid = if sought.iter().any(Sought::needs_grid) {
+        places_on_grid(source, statement, authority)?
+    } else {
+        Vec::new()
     };
-    Ok(match found {
-        Some(Found { place, path }) => {
-            Own { leaf: Some(leaf), place: Some(place), path: Some(path), searched: place }
+    let since = |s: &Sought<'_>| {
+        let day = s.credential.attributes.enrolled_on;
+        let before = grid.iter().filter(|(sealed, _)| s.needs_grid() && *sealed < day).map(|(_, n)| *n);
+        before.max().unwrap_or(0).max(s.own.searched)
+    };
+    let first: Vec<Wanted> = sought.iter().map(|s| s.wanted(since(s), used)).collect();
+    let mut found = tiles.search(&first)?;
+    // Not since then: among the places before.
+    let late = |(s, found): (&Sought<'_>, &Option<Found>)| {
+        found.is_none() && s.own.place.is_none() && s.own.searched < since(s)
+    };
+    let late: Vec<bool> = sought.iter().zip(&found).map(late).collect();
+    let chosen = || late.iter().enumerate().filter(|(_, late)| **late).map(|(i, _)| i);
+    let second: Vec<Wanted> =
+        chosen().filter_map(|i| sought.get(i).map(|s| s.wanted(s.own.searched, since(s)))).collect();
+    for (i, earlier) in chosen().zip(tiles.search(&second)?) {
+        if let Some(found) = found.get_mut(i) {
+            *found = earlier;
         }
-        None => Own { leaf: Some(leaf), place: None, path: None, searched: used },
-    })
+    }
+    Ok(sought.iter().zip(found).map(|(s, found)| s.outcome(found, used)).collect())
 }
 
-/// Places that were in use before a day, as far as the notes on the grid tell: a leaf that was accepted
-/// on that day stands in none of them. Notes that are no longer published leave the answer at 0.
-fn places_before<S: Source + ?Sized>(
+impl Sought<'_> {
+    fn needs_grid(&self) -> bool {
+        self.own.place.is_none() && (self.candidate.is_none() || self.own.searched == 0)
+    }
+
+    fn wanted(&self, from: u64, to: u64) -> Wanted {
+        let places = match self.own.place {
+            Some(place) => Places::At(place),
+            None => Places::Between(from, to, self.but),
+        };
+        Wanted { leaf: self.credential.leaf(), places }
+    }
+
+    fn outcome(&self, found: Option<Found>, used: u64) -> Own {
+        match (self.own.place, found) {
+            (Some(_), found) => Own { path: found.map(|f| f.path), ..self.own.clone() },
+            (None, Some(Found { place, path })) => {
+                Own { leaf: self.own.leaf, place: Some(place), path: Some(path), searched: place }
+            }
+            (None, None) => Own { leaf: self.own.leaf, place: None, path: None, searched: used },
+        }
+    }
+}
+
+/// The day of each epoch on the grid with the places that were in use then: a leaf that was accepted
+/// after that day stands in none of them. Empty where a note is no longer published.
+fn places_on_grid<S: Source + ?Sized>(
     source: &S,
     newest: &EpochStatement,
     authority: &AuthorityKey,
-    day: Day,
-) -> Result<u64, SyncError> {
-    let mut places = 0;
+) -> Result<Vec<(Day, u64)>, SyncError> {
+    let mut grid = Vec::new();
     // All of them, always: a search that stopped early would tell when the wallet's owner enrolled.
     for middle in 1..=(newest.epoch - 1) / NOTE_GRID {
         let number = middle * NOTE_GRID;
-        let Some(note) = source.file(&format!("epochs/{number}.note"))? else { return Ok(0) };
+        let Some(note) = source.file(&format!("epochs/{number}.note"))? else { return Ok(Vec::new()) };
         let note =
             String::from_utf8(note).map_err(|_| EpochsError::Syntax(format!("epoch {number} is no text")))?;
         let statement = open_note(&note, authority).map_err(EpochsError::from)?;
         if statement.epoch != number || statement.places_used > newest.places_used {
             return Err(EpochsError::Conflict(format!("epoch {number} does not fit the newest")).into());
         }
-        if Day::of(statement.sealed_at) < day {
-            places = statement.places_used;
-        }
+        grid.push((Day::of(statement.sealed_at), statement.places_used));
     }
-    Ok(places)
+    Ok(grid)
 }

@@ -65,6 +65,42 @@ pub(crate) struct Found {
     pub(crate) path: Path,
 }
 
+/// Where to look for a leaf.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Places {
+    /// It was found here before.
+    At(u64),
+    /// In the blocks that cover these places, and in whatever else is fetched, but not at the third.
+    Between(u64, u64, Option<u64>),
+}
+
+/// A leaf that is looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Wanted {
+    pub(crate) leaf: Fr,
+    pub(crate) places: Places,
+}
+
+impl Wanted {
+    /// The first tile from this one on that is needed for it.
+    fn next_tile(&self, tile: u64, places_used: u64) -> Option<u64> {
+        match self.places {
+            Places::At(place) => Some(place / PLACES).filter(|at| *at >= tile),
+            Places::Between(from, to, _) => {
+                let next = tile.max(from / PLACES);
+                (next.saturating_mul(PLACES) < to.min(places_used)).then_some(next)
+            }
+        }
+    }
+
+    fn may_be_at(&self, place: u64) -> bool {
+        match self.places {
+            Places::At(known) => place == known,
+            Places::Between(_, _, but) => but != Some(place),
+        }
+    }
+}
+
 /// Tiles `start .. end` of level 0.
 struct Block {
     end: u64,
@@ -86,24 +122,25 @@ impl<'a, S: Source + ?Sized> Tiles<'a, S> {
         Tiles { source, epoch, root, places_used: places_used.min(CAPACITY), cover, upper: BTreeMap::new() }
     }
 
-    /// Looks for a leaf in the blocks that cover places `from .. to`.
-    pub(crate) fn search(&mut self, leaf: &Fr, from: u64, to: u64) -> Result<Option<Found>, TilesError> {
-        let to = to.min(self.places_used);
-        let mut tile = from / PLACES;
-        while tile * PLACES < to {
-            let block = self.block(tile)?;
-            if let Some(place) = block.find(leaf) {
-                return self.path(place, &block).map(Some);
+    /// Looks for leaves, for all of them in every block that is fetched for one, in one pass from the
+    /// first place to the last. Each block has the cover of W9 by itself, and which blocks are fetched
+    /// depends on nothing but the ranges and on where a leaf is found.
+    pub(crate) fn search(&mut self, wanted: &[Wanted]) -> Result<Vec<Option<Found>>, TilesError> {
+        let mut found: Vec<Option<Found>> = wanted.iter().map(|_| None).collect();
+        let mut tile = 0;
+        loop {
+            let missing = wanted.iter().zip(&found).filter(|(_, found)| found.is_none());
+            let next = missing.filter_map(|(wanted, _)| wanted.next_tile(tile, self.places_used)).min();
+            let Some(next) = next else { return Ok(found) };
+            let block = self.block(next)?;
+            for (wanted, found) in wanted.iter().zip(&mut found).filter(|(_, found)| found.is_none()) {
+                let place = block.find(&wanted.leaf);
+                if let Some(place) = place.filter(|at| wanted.may_be_at(*at)) {
+                    *found = Some(self.path(place, &block)?);
+                }
             }
             tile = block.end;
         }
-        Ok(None)
-    }
-
-    /// The path of a leaf whose place is known; `None` if it is no longer there.
-    pub(crate) fn look_up(&mut self, leaf: &Fr, place: u64) -> Result<Option<Found>, TilesError> {
-        let block = self.block(place / PLACES)?;
-        if block.find(leaf) == Some(place) { self.path(place, &block).map(Some) } else { Ok(None) }
     }
 
     fn path(&mut self, place: u64, block: &Block) -> Result<Found, TilesError> {

@@ -9,18 +9,20 @@ use age::secrecy::SecretString;
 use rand::{CryptoRng, RngCore};
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use std::sync::Arc;
 use veilpass_circuits::Witness;
 use veilpass_protocol::credential::Credential;
 use veilpass_protocol::field::{Fr, from_hex, to_hex};
 use veilpass_protocol::identity::{DeviceSecret, PseudonymSecret, pairing_words};
 use veilpass_protocol::json;
+use veilpass_protocol::network_number::NetworkNumber;
 use zeroize::{Zeroize, Zeroizing};
 
 /// A wallet in memory. It does no IO: the caller keeps two files, [`Wallet::wallet_file`] (secrets and
 /// credential) and [`Wallet::state_file`] (what it remembers), and writes them atomically.
 pub struct Wallet {
-    pub(crate) k: PseudonymSecret,
-    pub(crate) d: DeviceSecret,
+    pub(crate) k: Arc<PseudonymSecret>,
+    pub(crate) d: Arc<DeviceSecret>,
     pub(crate) credential: Option<Credential>,
     pub(crate) state: State,
     pub(crate) rules: Rules,
@@ -42,7 +44,13 @@ impl Wallet {
     }
 
     pub(crate) fn from_secrets(k: PseudonymSecret, d: DeviceSecret) -> Wallet {
-        Wallet { k, d, credential: None, state: State::default(), rules: Rules::ALL }
+        Wallet {
+            k: Arc::new(k),
+            d: Arc::new(d),
+            credential: None,
+            state: State::default(),
+            rules: Rules::ALL,
+        }
     }
 
     /// The identity commitment `C`.
@@ -108,6 +116,27 @@ impl Wallet {
         &self.state.history
     }
 
+    /// Bodies of a withdrawal (contract §8): Network Number and device secret, which proves possession and
+    /// is of no further use. The first is of the newest change that the authority has answered: it counts
+    /// from its confirmation on, before its leaf is in a tree. The last is of the credential in use. Each
+    /// with its Network Number; none without a credential.
+    pub fn withdrawals(&self) -> Vec<(NetworkNumber, Zeroizing<String>)> {
+        let mut answered = self.state.candidates.iter().rev();
+        let waiting = answered.find_map(|c| Some((c.credential.as_ref()?.network_number, &c.d)));
+        let current = self.credential.as_ref().map(|c| (c.network_number, &self.d));
+        let same = waiting.zip(current).is_some_and(|(w, c)| w.1.expose() == c.1.expose());
+        let body = |(number, secret): (NetworkNumber, &Arc<DeviceSecret>)| {
+            let mut text = Zeroizing::new(String::with_capacity(160));
+            text.push_str(r#"{"network_number":""#);
+            text.push_str(number.as_str());
+            text.push_str(r#"","device_secret":""#);
+            push_hex(&mut text, secret.expose());
+            text.push_str("\"}");
+            (number, text)
+        };
+        waiting.filter(|_| !same).into_iter().chain(current).map(body).collect()
+    }
+
     /// The wallet file (contract §4): an age file that holds both secrets and the credential, and
     /// nothing else. Also the holder's backup.
     pub fn wallet_file(&self, passphrase: &SecretString, work: WorkFactor) -> Result<Vec<u8>, SealFailed> {
@@ -115,9 +144,9 @@ impl Wallet {
         // Enough room from the start, so that no copy of a secret is left behind by growing.
         let mut text = Zeroizing::new(String::with_capacity(256 + credential.len()));
         text.push_str(r#"{"v":1,"pseudonym_secret":""#);
-        text.push_str(&Zeroizing::new(to_hex(self.k.expose())));
+        push_hex(&mut text, self.k.expose());
         text.push_str(r#"","device_secret":""#);
-        text.push_str(&Zeroizing::new(to_hex(self.d.expose())));
+        push_hex(&mut text, self.d.expose());
         text.push_str(r#"","credential":"#);
         text.push_str(&credential);
         text.push('}');
@@ -131,26 +160,31 @@ impl Wallet {
 
     /// Opens a wallet. Without a state file (a backup on a new device) it remembers nothing: not what it
     /// answered (W4, W5), nor which slots it used.
+    ///
+    /// A promoted change concerns both files, a reset even the key of the state, and two files are not
+    /// replaced at one instant. So the next state is written beside the old one first, then the wallet
+    /// file, then the next state takes the place of the old one. Of several state files the one that is
+    /// about the credential in the wallet file is read, else the first that fits the secrets.
     pub fn open(
         wallet_file: &[u8],
-        state_file: Option<&[u8]>,
+        state_files: &[&[u8]],
         passphrase: &SecretString,
     ) -> Result<Wallet, Refusal> {
         let plain = crypt::open(wallet_file, passphrase)?;
         let contents: Contents = json::parse(&plain).map_err(|e| Refusal::FileDamaged(e.to_string()))?;
-        let (Some(k), Some(d)) = (
-            PseudonymSecret::from_fr(contents.pseudonym_secret.0),
-            DeviceSecret::from_fr(contents.device_secret.0),
-        ) else {
-            return Err(Refusal::FileDamaged("a secret is zero".into()));
-        };
-        if k.expose() == d.expose() {
-            return Err(Refusal::FileDamaged("both secrets are the same".into()));
-        }
+        let (k, d) = secrets(&contents.pseudonym_secret, &contents.device_secret)
+            .ok_or_else(|| Refusal::FileDamaged("a secret is zero, or both are the same".into()))?;
         let mut wallet = Wallet::from_secrets(k, d);
         wallet.credential = contents.credential;
-        if let Some(file) = state_file {
-            wallet.state = State::open(file, &wallet.k)?;
+        let states = state_files.iter().map(|file| State::open(file, &wallet.k));
+        let mut states: Vec<State> = states.filter_map(Result::transpose).collect::<Result<_, _>>()?;
+        if states.is_empty() && !state_files.is_empty() {
+            return Err(Refusal::FileDamaged("state: it belongs to another wallet".into()));
+        }
+        let leaf = wallet.credential.as_ref().map(Credential::leaf);
+        let best = states.iter().position(|state| leaf.is_some() && state.own.leaf == leaf).unwrap_or(0);
+        if best < states.len() {
+            wallet.state = states.swap_remove(best);
         }
         Ok(wallet)
     }
@@ -174,8 +208,19 @@ struct Contents {
     credential: Option<Credential>,
 }
 
+/// Appends a secret to a text that has room for it: no copy is left behind.
+pub(crate) fn push_hex(text: &mut String, secret: &Fr) {
+    text.push_str(&Zeroizing::new(to_hex(secret)));
+}
+
+/// Both secrets as they were stored; `None` if one is zero or they are the same.
+pub(crate) fn secrets(k: &SecretHex, d: &SecretHex) -> Option<(PseudonymSecret, DeviceSecret)> {
+    (k.0 != d.0).then_some(())?;
+    PseudonymSecret::from_fr(k.0).zip(DeviceSecret::from_fr(d.0))
+}
+
 /// 64 hex digits, read without a copy of the text, wiped when dropped.
-struct SecretHex(Fr);
+pub(crate) struct SecretHex(Fr);
 
 impl Drop for SecretHex {
     fn drop(&mut self) {
@@ -201,7 +246,9 @@ impl<'de> Deserialize<'de> for SecretHex {
 }
 
 /// A credential object, or `null`; an array will not do.
-fn credential_or_null<'de, D: serde::Deserializer<'de>>(d: D) -> Result<Option<Credential>, D::Error> {
+pub(crate) fn credential_or_null<'de, D: serde::Deserializer<'de>>(
+    d: D,
+) -> Result<Option<Credential>, D::Error> {
     #[derive(Deserialize)]
     struct Object(#[serde(deserialize_with = "json::object")] Credential);
     Ok(Option::<Object>::deserialize(d)?.map(|object| object.0))

@@ -1,5 +1,6 @@
 //! What a request would tell, in plain words: shown before the person agrees.
 
+use crate::names::{country, province};
 use veilpass_protocol::attributes::DocumentGroup;
 use veilpass_protocol::predicates::Predicates;
 use veilpass_protocol::scope::{LinkKind, ScopeParameters};
@@ -18,8 +19,14 @@ pub fn told(predicates: &Predicates) -> Vec<String> {
         age.and_then(|a| a.below).map(|n| format!("You are younger than {n}.")),
         predicates.sex.map(|s| format!("Your document states your sex as `{s}`.")),
         predicates.documents.map(|g| format!("Your document is {}.", group(g))),
-        predicates.nationality.map(|n| format!("Your nationality is {n:03} (ISO 3166-1).")),
-        predicates.province.map(|p| format!("Your document is from province {p:02} (GB/T 2260).")),
+        predicates.nationality.map(|n| match country(n) {
+            Some(name) => format!("Your nationality is that of {name} ({n:03})."),
+            None => format!("Your nationality is {n:03} (ISO 3166-1)."),
+        }),
+        predicates.province.map(|p| match province(p) {
+            Some(name) => format!("Your document is from {name} ({p:02})."),
+            None => format!("Your document is from province {p:02} (GB/T 2260)."),
+        }),
         predicates.enrolled_on_or_before.map(|d| format!("You have been enrolled since {d} or longer.")),
         predicates.generation_at_most.map(|n| match n {
             0 => "You never had another identity here.".to_owned(),
@@ -72,8 +79,8 @@ mod tests {
             "younger than 60",
             "female",
             "foreign passport",
-            "036",
-            "44",
+            "Australia (036)",
+            "Guangdong (44)",
             "2026-01-01",
             "never had another",
         ] {

@@ -42,13 +42,25 @@ impl Prover for ArkProver {
         witness: &Witness,
         rng: &mut R,
     ) -> Result<[u8; PROOF_BYTES], ProveError> {
+        self.prove_blinded(statement, witness, blinding(statement, witness, rng))
+    }
+}
+
+impl ArkProver {
+    /// The work itself, apart from the RNG: it is compiled once, here, and not again in every crate that
+    /// proves.
+    fn prove_blinded(
+        &self,
+        statement: &Statement,
+        witness: &Witness,
+        [r, s]: [Zeroizing<Fr>; 2],
+    ) -> Result<[u8; PROOF_BYTES], ProveError> {
         let assignment = assign(statement, witness);
         // ark would make a well-formed proof of nothing from a bad assignment.
         if let Some(clause) = shape().failing_clause(&assignment) {
             return Err(ProveError::Unsatisfied(clause));
         }
         let matrices = shape().matrices();
-        let [r, s] = blinding(statement, witness, rng);
         let proof = Groth16::<Bn254>::create_proof_with_reduction_and_matrices(
             self.key.groth16(),
             *r,

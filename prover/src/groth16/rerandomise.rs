@@ -17,21 +17,31 @@ pub fn rerandomise<R: RngCore + CryptoRng>(
     proof: &Proof,
     rng: &mut R,
 ) -> Result<[u8; PROOF_BYTES], ProofPointError> {
-    type G2 = <Bn254 as Pairing>::G2;
     loop {
-        let (rho, t) = (Fr::rand(rng), Fr::rand(rng));
-        let Some(inverse) = rho.inverse() else { continue };
-        let a = *proof.a() * inverse;
-        let b: G2 = *proof.b() * rho + key.points().delta_g2 * (rho * t);
-        let c = proof.c().into_group() + *proof.a() * t;
-        if a.is_zero() || b.is_zero() || c.is_zero() {
-            continue;
-        }
-        let mut bytes = [0; PROOF_BYTES];
-        let points = (a.into_affine(), b.into_affine(), c.into_affine());
-        // Compressed points have a fixed size that fits.
-        if points.serialize_compressed(&mut bytes[..]).is_ok() {
-            return Proof::from_bytes(&bytes).map(|p| p.to_bytes());
+        let factors = (Fr::rand(rng), Fr::rand(rng));
+        if let Some(other) = rerandomised(key, proof, factors) {
+            return other;
         }
     }
+}
+
+/// With given factors; `None` if they will not do.
+fn rerandomised(
+    key: &VerifyingKey,
+    proof: &Proof,
+    (rho, t): (Fr, Fr),
+) -> Option<Result<[u8; PROOF_BYTES], ProofPointError>> {
+    type G2 = <Bn254 as Pairing>::G2;
+    let inverse = rho.inverse()?;
+    let a = *proof.a() * inverse;
+    let b: G2 = *proof.b() * rho + key.points().delta_g2 * (rho * t);
+    let c = proof.c().into_group() + *proof.a() * t;
+    if a.is_zero() || b.is_zero() || c.is_zero() {
+        return None;
+    }
+    let mut bytes = [0; PROOF_BYTES];
+    let points = (a.into_affine(), b.into_affine(), c.into_affine());
+    // Compressed points have a fixed size that fits.
+    points.serialize_compressed(&mut bytes[..]).ok()?;
+    Some(Proof::from_bytes(&bytes).map(|p| p.to_bytes()))
 }

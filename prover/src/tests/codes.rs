@@ -112,8 +112,8 @@ fn every_code_is_produced() {
         .unwrap_err());
     let passphrase = SecretString::from("horse".to_owned());
     let file = wallet.wallet_file(&passphrase, WorkFactor::new(2).unwrap()).unwrap();
-    add(Wallet::open(&file, None, &SecretString::from("mule".to_owned())).unwrap_err());
-    add(Wallet::open(&file[..200], None, &passphrase).unwrap_err());
+    add(Wallet::open(&file, &[], &SecretString::from("mule".to_owned())).unwrap_err());
+    add(Wallet::open(&file[..200], &[], &passphrase).unwrap_err());
     let other_authority = World::empty(99).key();
     match wallet.sync(&world, &other_authority, now()) {
         Err(SyncError::Refused(refusal)) => add(refusal),

@@ -35,7 +35,7 @@ fn the_wallet_file_is_exactly_the_contracts() {
         format!(r#"{{"v":1,"pseudonym_secret":"{k}","device_secret":"{d}","credential":{credential}}}"#)
     );
 
-    let read = Wallet::open(&file(&wallet), None, &passphrase()).unwrap();
+    let read = Wallet::open(&file(&wallet), &[], &passphrase()).unwrap();
     assert_eq!(
         (read.identity_commitment(), read.device_commitment()),
         (wallet.identity_commitment(), wallet.device_commitment())
@@ -54,7 +54,7 @@ fn other_contents_are_damaged() {
     let open = |text: String| {
         Wallet::open(
             &crypt::seal(text.as_bytes(), &passphrase(), QUICK.unwrap()).unwrap(),
-            None,
+            &[],
             &passphrase(),
         )
         .map(|_| ())
@@ -88,7 +88,7 @@ fn the_state_comes_back_whole() {
         .respond(&Ask { link: LinkKind::Tokens, slots: 4, context: "poll", ..ask() }, now(), &mut rng)
         .unwrap();
     let state = wallet.state_file().unwrap();
-    let read = Wallet::open(&file(&wallet), Some(&state), &passphrase()).unwrap();
+    let read = Wallet::open(&file(&wallet), &[&state], &passphrase()).unwrap();
     assert_eq!(read.state, wallet.state);
     assert_eq!(read.history().len(), 2);
     assert_eq!(read.history()[0].outcome, "answered");
@@ -96,11 +96,11 @@ fn the_state_comes_back_whole() {
 
     // Not another wallet's, not the wallet's passphrase, not a damaged one.
     let other = Wallet::new(&mut world.rng);
-    assert!(matches!(Wallet::open(&file(&other), Some(&state), &passphrase()), Err(Refusal::FileDamaged(_))));
+    assert!(matches!(Wallet::open(&file(&other), &[&state], &passphrase()), Err(Refusal::FileDamaged(_))));
     assert_eq!(crypt::open(&state, &passphrase()).unwrap_err(), Refusal::PassphraseWrong);
     let mut bad = state.clone();
     *bad.last_mut().unwrap() ^= 1;
-    assert!(matches!(Wallet::open(&file(&wallet), Some(&bad), &passphrase()), Err(Refusal::FileDamaged(_))));
+    assert!(matches!(Wallet::open(&file(&wallet), &[&bad], &passphrase()), Err(Refusal::FileDamaged(_))));
 }
 
 /// A backup on a new device: the same person, who remembers nothing and has to sync.
@@ -111,7 +111,7 @@ fn a_backup_is_a_whole_wallet() {
     let mut rng = world.rng.clone();
     let account = ask().account();
     let before = wallet.respond(&account, now(), &mut rng).unwrap();
-    let mut restored = Wallet::open(&file(&wallet), None, &passphrase()).unwrap();
+    let mut restored = Wallet::open(&file(&wallet), &[], &passphrase()).unwrap();
     assert_eq!(restored.respond(&account, now(), &mut rng), Err(Refusal::NotEnrolled));
     assert!(restored.sync(&world, &world.key(), now()).unwrap().enrolled);
     assert_eq!(restored.respond(&account, now(), &mut rng).unwrap().pseudonym, before.pseudonym);
@@ -126,7 +126,7 @@ fn files_that_are_out_of_step_do_no_harm() {
     let renewed = Attributes { expires_on: Some(day("2056-06-01")), ..adult() };
     let credential = world.credential(&wallet, renewed);
     wallet.enrol(credential.to_json().as_bytes()).unwrap();
-    let mut reopened = Wallet::open(&file(&wallet), Some(&old_state), &passphrase()).unwrap();
+    let mut reopened = Wallet::open(&file(&wallet), &[&old_state], &passphrase()).unwrap();
     let mut rng = world.rng.clone();
     assert_eq!(reopened.respond(&ask(), now(), &mut rng), Err(Refusal::NotEnrolled));
     let place = reopened.state.own.place.unwrap();
@@ -156,7 +156,7 @@ fn slots_are_marked_before_anything_is_sent() {
     });
     let first = sent.unwrap().pseudonym;
     // Killed after writing, before sending: the slot stays used.
-    let mut again = Wallet::open(&file(&wallet), Some(&written), &passphrase()).unwrap();
+    let mut again = Wallet::open(&file(&wallet), &[&written], &passphrase()).unwrap();
     assert_eq!(again.state, wallet.state);
     let second = again.respond(&poll, now(), &mut rng).unwrap().pseudonym;
     assert_ne!(first, second);

@@ -2,6 +2,7 @@
 
 mod agreements;
 mod attacks;
+mod candidates;
 mod codes;
 mod files;
 mod proofs;
