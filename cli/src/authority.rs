@@ -1,8 +1,9 @@
 //! `veilpass authority`: the registry's arithmetic on a folder.
 
-use crate::common::{Clock, runtime, verifying_key};
+use crate::common::{Clock, run_server, verifying_key};
 use crate::outcome::{Failure, Reply, pretty};
 use crate::progress;
+use crate::serve::ServeAuthority;
 use clap::Subcommand;
 use rand::rngs::OsRng;
 use serde_json::json;
@@ -35,6 +36,9 @@ pub enum Authority {
         /// The registrar's name
         #[arg(long)]
         name: String,
+        /// Another token for a registrar who is there: the one before, lost or stolen, is worth nothing then
+        #[arg(long)]
+        new_token: bool,
         #[command(flatten)]
         clock: Clock,
     },
@@ -87,8 +91,8 @@ pub enum Authority {
         /// The platform's host
         #[arg(long)]
         host: Host,
-        /// Its Ed25519 public key, as `platform keygen` prints it
-        #[arg(long)]
+        /// Its Ed25519 public key, as `platform keygen` prints it; it may begin with a hyphen
+        #[arg(long, allow_hyphen_values = true)]
         key: String,
         /// The name that people know it by
         #[arg(long)]
@@ -105,6 +109,8 @@ pub enum Authority {
         #[arg(long)]
         out: PathBuf,
     },
+    /// Serve registrars, wallets and platforms over HTTP; seals on a schedule
+    Serve(Box<ServeAuthority>),
 }
 
 /// A registry's error as the command's.
@@ -117,13 +123,14 @@ pub fn failure(error: RegistryError) -> Failure {
 }
 
 /// Runs one of them.
-pub fn run(command: Authority) -> Result<Reply, Failure> {
-    runtime()?.block_on(command.run())
+pub fn run(command: Authority) -> Result<Option<Reply>, Failure> {
+    run_server(command.run())
 }
 
 impl Authority {
-    async fn run(self) -> Result<Reply, Failure> {
+    async fn run(self) -> Result<Option<Reply>, Failure> {
         let (dir, work) = match self {
+            Authority::Serve(serve) => return Box::pin(serve.run()).await,
             Authority::Init { dir, origin, key } => {
                 let keys = if key.is_empty() {
                     vec![verifying_key(None)?]
@@ -138,9 +145,11 @@ impl Authority {
                     text,
                 );
                 registry.close().await;
-                return reply;
+                return reply.map(Some);
             }
-            Authority::Registrar { dir, name, clock } => (dir, Work::Registrar(name, clock)),
+            Authority::Registrar { dir, name, new_token, clock } => {
+                (dir, Work::Registrar(name, new_token, clock))
+            }
             Authority::Import { dir, file, credentials, clock } => {
                 (dir, Work::Import(file, credentials, clock))
             }
@@ -157,13 +166,13 @@ impl Authority {
         let registry = Registry::open(&dir).await.map_err(failure)?;
         let reply = work.run(&registry).await;
         registry.close().await;
-        reply
+        reply.map(Some)
     }
 }
 
 /// What is done on an open registry.
 enum Work {
-    Registrar(String, Clock),
+    Registrar(String, bool, Clock),
     Import(PathBuf, Option<PathBuf>, Clock),
     Seal(bool, Clock),
     Remove(NetworkNumber, RemovalReason, Clock),
@@ -175,8 +184,12 @@ enum Work {
 impl Work {
     async fn run(self, registry: &Registry) -> Result<Reply, Failure> {
         match self {
-            Work::Registrar(name, clock) => {
-                let token = registry.add_registrar(&name, clock.now()?, &mut OsRng).await.map_err(failure)?;
+            Work::Registrar(name, new_token, clock) => {
+                let token = match new_token {
+                    true => registry.replace_registrar_token(&name, &mut OsRng).await,
+                    false => registry.add_registrar(&name, clock.now()?, &mut OsRng).await,
+                };
+                let token = token.map_err(failure)?;
                 let text = format!("registrar {name}; the token is shown this once:\n{token}");
                 Reply::new(&json!({"registrar": name, "token": token}), text)
             }

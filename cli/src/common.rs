@@ -88,6 +88,15 @@ pub fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
         .map_err(|e| Failure::fault("the runtime", e))
 }
 
+/// Runs a server to its end. A fetch that still hangs then does not keep the program: what it would have
+/// brought is asked for again at the next start.
+pub fn run_server<T>(server: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let runtime = runtime()?;
+    let outcome = runtime.block_on(server);
+    runtime.shutdown_background();
+    outcome
+}
+
 /// A proving key: the embedded DEV key where none is named.
 pub fn proving_key(path: Option<&PathBuf>) -> Result<ProvingKey, Failure> {
     let read_key = path.map(|p| read(p)).transpose()?;

@@ -4,10 +4,13 @@ mod authority;
 mod common;
 mod debug;
 mod demo;
+mod network;
 mod outcome;
 mod params;
 mod platform;
 mod progress;
+mod registrar;
+mod serve;
 mod verify;
 mod wallet;
 
@@ -34,6 +37,9 @@ enum Command {
     /// A platform's keys and requests
     #[command(subcommand)]
     Platform(platform::Platform),
+    /// Examine documents for an authority: applications, confirmations, removals
+    #[command(subcommand)]
+    Registrar(registrar::Registrar),
     /// Hold a credential and answer requests
     #[command(subcommand)]
     Wallet(wallet::Wallet),
@@ -61,8 +67,9 @@ fn main() -> ExitCode {
 
 fn run(command: Command, json: bool) -> Result<Option<Reply>, Failure> {
     match command {
-        Command::Authority(c) => authority::run(c).map(Some),
-        Command::Platform(c) => platform::run(c).map(Some),
+        Command::Authority(c) => authority::run(c),
+        Command::Platform(c) => platform::run(c),
+        Command::Registrar(c) => registrar::run(c).map(Some),
         Command::Wallet(c) => wallet::run(c).map(Some),
         Command::Verify(v) => verify::run(&v).map(Some),
         Command::Params(c) => params::run(c).map(Some),

@@ -98,7 +98,8 @@ pub fn pretty(json: &str) -> String {
 /// shown as escapes. What others send ends up in messages.
 pub fn printable(text: &str) -> String {
     let steers = |c: char| {
-        let hidden = matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
+        let hidden = matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'
+            | '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{3164}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}');
         (c.is_control() && c != '\n') || hidden
     };
     let shown = |c: char| if steers(c) { c.escape_unicode().to_string() } else { c.to_string() };

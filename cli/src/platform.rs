@@ -1,8 +1,9 @@
 //! `veilpass platform`: a platform's keys and requests, on folders and files.
 
 use crate::authority::failure;
-use crate::common::{Clock, verifying_key};
+use crate::common::{Clock, run_server, verifying_key};
 use crate::outcome::{Failure, Reply};
+use crate::serve::ServePlatform;
 use clap::Subcommand;
 use rand::rngs::OsRng;
 use serde_json::json;
@@ -61,11 +62,14 @@ pub enum Platform {
         #[command(flatten)]
         clock: Clock,
     },
+    /// Serve requests, presentations and results over HTTP; reads new epochs by itself
+    Serve(Box<ServePlatform>),
 }
 
 /// Runs one of them.
-pub fn run(command: Platform) -> Result<Reply, Failure> {
-    match command {
+pub fn run(command: Platform) -> Result<Option<Reply>, Failure> {
+    let reply = match command {
+        Platform::Serve(serve) => return run_server(serve.run()),
         Platform::Keygen { dir } => {
             let made = PlatformKeys::generate(&dir, &mut OsRng).map_err(failure)?;
             let text = format!("key for the directory: {}\ntoken, shown this once: {}", made.key, made.token);
@@ -110,5 +114,6 @@ pub fn run(command: Platform) -> Result<Reply, Failure> {
             );
             Ok(Reply::raw(made.request.to_json(), text))
         }
-    }
+    };
+    reply.map(Some)
 }

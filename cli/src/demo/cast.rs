@@ -1,210 +1,304 @@
-//! Who plays: an authority on its folder, two platforms, and wallets.
+//! Who plays: platforms and people, each through the binary or over HTTP, never through a shortcut.
 
 use super::Tried;
-use crate::authority::failure;
+use super::process::{Binary, Ran, Running, Secret};
 use crate::outcome::Failure;
-use crate::wallet::Folder;
-use rand::rngs::OsRng;
+use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 use veilpass_circuits::Witness;
-use veilpass_protocol::circuit_id::CircuitId;
-use veilpass_protocol::day::Timestamp;
-use veilpass_protocol::field::Fr;
-use veilpass_protocol::identity::pseudonym;
-use veilpass_protocol::note::AuthorityKey;
-use veilpass_protocol::predicates::{AgePredicate, Predicates};
+use veilpass_protocol::field::to_hex;
 use veilpass_protocol::presentation::Presentation;
-use veilpass_protocol::request::Request;
-use veilpass_protocol::scope::{Host, LinkKind};
-use veilpass_protocol::statement::Statement;
-use veilpass_prover::groth16::{ArkProver, ProveError, Prover};
-use veilpass_prover::{AnswerError, Channel, Wallet};
-use veilpass_server::platform::{MadeRequest, PlatformKeys, RequestOptions};
-use veilpass_verifier::{AcceptError, AcceptedEpochs, InMemory, Policy, Reuse, Verifier, VerifyError};
+use veilpass_protocol::request::{Request, SignedRequest};
+use veilpass_prover::{SecretString, Wallet};
+use veilpass_server::client::Client;
+use veilpass_server::platform::PlatformKeys;
 
-/// A platform: its keys, pinned verifying key, epochs and store.
+/// Largest answer that is read.
+const MAX_ANSWER: usize = 1 << 20;
+
+pub fn fault(e: impl std::fmt::Display) -> Failure {
+    Failure::Fault(e.to_string())
+}
+
+/// What the demo's own requests over HTTP go through: a platform's own program, in real life.
+pub struct Web(pub Client);
+
+impl Web {
+    /// Posts JSON; the status and the document that came back.
+    pub fn post(&self, url: &str, body: &[u8], bearer: Option<&str>) -> Result<(u16, Value), Failure> {
+        let answer = self
+            .0
+            .post(url, "application/json", body, bearer, MAX_ANSWER)
+            .map_err(|e| Failure::fault(url, e))?;
+        Ok((answer.status, serde_json::from_slice(&answer.body).unwrap_or(Value::Null)))
+    }
+
+    /// Gets a JSON document.
+    pub fn get(&self, url: &str, bearer: Option<&str>) -> Result<(u16, Value), Failure> {
+        let answer = match bearer {
+            Some(bearer) => self.0.get_as(url, bearer, MAX_ANSWER),
+            None => self.0.get(url, MAX_ANSWER),
+        };
+        let answer = answer.map_err(|e| Failure::fault(url, e))?;
+        Ok((answer.status, serde_json::from_slice(&answer.body).unwrap_or(Value::Null)))
+    }
+}
+
+/// A platform: a server of its own, with its own folder and database.
 pub struct Platform {
+    /// Its name in logs and folders.
+    pub actor: &'static str,
     /// Its host.
-    pub host: Host,
-    /// What it knows of the authority.
-    pub epochs: AcceptedEpochs,
-    /// Everything that it ever received, as bytes.
-    pub received: Vec<Vec<u8>>,
-    /// The pseudonyms that it accepted.
-    pub pseudonyms: Vec<Fr>,
-    keys: PlatformKeys,
-    verifier: Verifier,
-    memory: InMemory,
-    circuit: CircuitId,
+    pub host: String,
+    /// Its folder.
+    pub folder: PathBuf,
+    /// The public key for the directory.
+    pub key: String,
+    token: String,
+    running: Option<Running>,
 }
 
-/// 18 or older.
-pub fn adult() -> Predicates {
-    at_least(18)
-}
-
-/// So old or older.
-pub fn at_least(age: u32) -> Predicates {
-    Predicates { age: Some(AgePredicate { at_least: Some(age), below: None }), ..Predicates::valid() }
+/// A request that a platform has made over its own API.
+pub struct Asked {
+    /// Where wallets get the signed request.
+    pub request_uri: String,
+    /// The request.
+    pub request: Request,
+    result: String,
+    result_token: String,
 }
 
 impl Platform {
-    /// A platform with a folder for its keys; gives the public key for the directory as well.
-    pub fn new(
-        folder: &Path,
-        host: &str,
-        authority: &AuthorityKey,
-        verifying_key: &[u8],
-    ) -> Result<(Platform, String), Failure> {
-        let host: Host = host.parse().map_err(|e| Failure::fault("host", e))?;
-        let made = PlatformKeys::generate(folder, &mut OsRng).map_err(failure)?;
-        let policy = Policy::default().allowing_dev_keys();
-        let verifier = Verifier::new(policy).with_key(verifying_key).map_err(|e| Failure::fault("key", e))?;
-        let circuit = verifier.circuits().next().ok_or_else(|| Failure::Fault("no circuit".into()))?;
-        let platform = Platform {
-            host,
-            epochs: AcceptedEpochs::starting_without_memory(authority.clone()),
-            received: Vec::new(),
-            pseudonyms: Vec::new(),
-            keys: PlatformKeys::open(folder).map_err(failure)?,
-            verifier,
-            memory: InMemory::new(),
-            circuit,
-        };
-        Ok((platform, made.key))
+    /// Makes its keys.
+    pub fn new(binary: &Binary, actor: &'static str) -> Result<Platform, Failure> {
+        let made = binary.done(actor, ["platform", "keygen", "--dir", actor])?;
+        let text = |name: &str| made[name].as_str().map(str::to_owned).ok_or_else(|| fault("no key"));
+        Ok(Platform {
+            actor,
+            host: format!("{actor}.localhost"),
+            folder: binary.path(actor),
+            key: text("key")?,
+            token: text("token")?,
+            running: None,
+        })
     }
 
-    /// Installs a note as at a time; the code of a refusal.
-    pub fn install(&mut self, note: &str, now: Timestamp) -> Result<(), String> {
-        self.epochs.install(note, self.verifier.policy(), now).map(|_| ()).map_err(|e| e.code().to_owned())
-    }
-
-    /// From now on with another, stricter grace.
-    pub fn with_grace(&mut self, seconds: u64, verifying_key: &[u8]) -> Result<(), Failure> {
-        let policy = Policy::default()
-            .allowing_dev_keys()
-            .with_grace(seconds)
-            .map_err(|e| Failure::fault("grace", e))?;
-        self.verifier =
-            Verifier::new(policy).with_key(verifying_key).map_err(|e| Failure::fault("key", e))?;
+    /// Starts its server. `epochs` is the authority's address or a folder.
+    pub fn start(&mut self, binary: &Binary, vkey: &str, epochs: &str, grace: u64) -> Result<(), Failure> {
+        let grace = grace.to_string();
+        let arguments = [
+            "platform",
+            "serve",
+            "--dir",
+            self.actor,
+            "--host",
+            &self.host,
+            "--listen",
+            "127.0.0.1:0",
+            "--authority",
+            vkey,
+            "--epochs",
+            epochs,
+            "--epochs-every",
+            "1",
+            "--grace",
+            &grace,
+            "--allow-dev",
+        ];
+        self.running = Some(binary.serve(self.actor, arguments)?);
         Ok(())
     }
 
-    /// A signed request.
-    pub fn ask(
-        &self,
-        link: LinkKind,
-        predicates: Predicates,
-        now: Timestamp,
-    ) -> Result<MadeRequest, Failure> {
-        let mut options = RequestOptions::new(self.host.clone(), self.circuit, predicates);
-        options.link = link;
-        options.make(Some(&self.keys), now, &mut OsRng).map_err(failure)
+    /// Its address for browsers and wallets.
+    pub fn url(&self) -> String {
+        format!("http://{}:{}", self.host, self.running.as_ref().map_or(0, Running::port))
     }
 
-    /// A request with members changed, signed all the same: what a dishonest platform would send.
-    pub fn sign(&self, request: &Request) -> String {
-        veilpass_protocol::request::SignedRequest::sign(request, self.keys.signing_key())
+    /// Stops its server.
+    pub fn stop(&mut self) -> Result<(), Failure> {
+        self.running.take().map_or(Ok(()), Running::stop)
     }
 
-    /// Checks what came and remembers it.
-    pub fn receive(&mut self, request: &Request, presentation: &[u8], now: Timestamp) -> Tried {
-        self.received.push(presentation.to_vec());
-        let accepted =
-            self.verifier.accept(request, presentation, &self.epochs, &self.memory, Reuse::MayReturn, now);
-        let (verdict, said) = match accepted {
-            Ok(verified) => {
-                self.pseudonyms.push(*verified.pseudonym());
-                let proven: Vec<String> = verified.proven().iter().map(|p| p.to_string()).collect();
-                (Ok(()), proven.join(", "))
+    /// Asks for something over its own API.
+    pub fn ask(&self, web: &Web, link: &str, predicates: Value) -> Result<Asked, Failure> {
+        let body = json!({"predicates": predicates, "link": link}).to_string();
+        let url = format!("{}/v1/requests", self.url());
+        let (status, made) = web.post(&url, body.as_bytes(), Some(&self.token))?;
+        let text = |name: &str| made[name].as_str().map(str::to_owned);
+        match (status, text("id"), text("result_token"), text("request_uri")) {
+            (201, Some(id), Some(result_token), Some(request_uri)) => Ok(Asked {
+                request_uri,
+                request: Request::from_json(made["request"].to_string().as_bytes()).map_err(fault)?,
+                result: format!("{url}/{id}/result"),
+                result_token,
+            }),
+            _ => Err(Failure::fault(self.actor, format!("no request: {status} {made}"))),
+        }
+    }
+
+    /// What became of a request.
+    pub fn result(&self, web: &Web, asked: &Asked) -> Result<Value, Failure> {
+        let (status, result) = web.get(&asked.result, Some(&asked.result_token))?;
+        if status == 200 {
+            Ok(result)
+        } else {
+            Err(Failure::fault(self.actor, format!("no result: {result}")))
+        }
+    }
+
+    /// Sends it an answer, as anybody can.
+    pub fn receive(&self, web: &Web, asked: &Asked, answer: &[u8]) -> Result<Tried, Failure> {
+        let (status, said) = web.post(&asked.request.response_uri, answer, None)?;
+        let verdict = if status == 200 { Ok(()) } else { Err(problem(&said)) };
+        let detail = said["detail"].as_str().unwrap_or_default();
+        Ok(Tried { actor: "platform", verdict, bytes: answer.len(), said: detail.to_owned() })
+    }
+
+    /// Whether it can check answers, or the code of why it cannot.
+    pub fn ready(&self, web: &Web) -> Result<Result<u64, String>, Failure> {
+        let (status, said) = web.get(&format!("{}/readyz", self.url()), None)?;
+        match (status, said["epoch"].as_u64()) {
+            (200, Some(epoch)) => Ok(Ok(epoch)),
+            // What is wrong with the epochs that it was offered, where it has none to go on with.
+            _ => Ok(Err(said["epochs_problem"].as_str().map_or_else(|| problem(&said), str::to_owned))),
+        }
+    }
+
+    /// Waits until it has read an epoch.
+    pub fn wait_for(&self, web: &Web, epoch: u64) -> Result<(), Failure> {
+        let begun = Instant::now();
+        loop {
+            let ready = self.ready(web)?;
+            if ready == Ok(epoch) {
+                return Ok(());
             }
-            Err(AcceptError::Refused(e)) => (Err(code(&e)), e.to_string()),
-            Err(AcceptError::Store(never)) => match never {},
-        };
-        Tried { actor: "platform", verdict, bytes: presentation.len(), said }
+            if begun.elapsed() > Duration::from_secs(20) {
+                return Err(Failure::fault(self.actor, format!("it did not read epoch {epoch}: {ready:?}")));
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    /// Signs a request that the API would not make: what a dishonest platform sends.
+    pub fn sign(&self, request: &Request) -> Result<String, Failure> {
+        let keys = PlatformKeys::open(&self.folder).map_err(fault)?;
+        Ok(SignedRequest::sign(request, keys.signing_key()))
     }
 }
 
-fn code(e: &VerifyError) -> String {
-    e.code().to_owned()
+fn problem(said: &Value) -> String {
+    said["code"].as_str().unwrap_or("no code").to_owned()
 }
 
 /// A person with a wallet that keeps to its rules.
 pub struct Holder {
-    /// The wallet.
-    pub wallet: Wallet,
+    /// Its name in logs and folders.
+    pub actor: &'static str,
+    /// Both commitments, as hex.
+    pub commitments: [String; 2],
+    folder: PathBuf,
 }
 
 impl Holder {
     /// A new wallet.
-    pub fn new() -> Holder {
-        Holder { wallet: Wallet::new(&mut OsRng) }
+    pub fn new(binary: &Binary, actor: &'static str) -> Result<Holder, Failure> {
+        let made = binary.done(actor, ["wallet", "new", "--dir", actor])?;
+        let text = |name: &str| made[name].as_str().map(str::to_owned).ok_or_else(|| fault("no commitment"));
+        Ok(Holder {
+            actor,
+            commitments: [text("identity_commitment")?, text("device_commitment")?],
+            folder: binary.path(actor),
+        })
     }
 
-    /// Reads the published folder.
-    pub fn sync(
-        &mut self,
-        published: &Path,
-        authority: &AuthorityKey,
-        now: Timestamp,
-    ) -> Result<bool, Failure> {
-        let source = Folder(PathBuf::from(published));
-        let synced = self.wallet.sync(&source, authority, now).map_err(|e| Failure::fault("sync", e))?;
-        Ok(synced.enrolled)
+    /// Reads the newest epoch; whether the own leaf was found.
+    pub fn sync(&self, binary: &Binary, from: &str, vkey: &str) -> Result<bool, Failure> {
+        let arguments = ["wallet", "sync", "--dir", self.actor, "--from", from, "--authority", vkey];
+        Ok(binary.done(self.actor, arguments)?["enrolled"] == json!(true))
     }
 
-    /// Answers a request, agreeing to whatever the rules let through.
-    pub fn present(
-        &mut self,
-        request: &[u8],
-        channel: &Channel,
-        prover: &ArkProver,
-        now: Timestamp,
-    ) -> Result<Result<Presentation, Tried>, Failure> {
-        let refused = |code: &str, said: String| Tried {
-            actor: "wallet",
-            verdict: Err(code.to_owned()),
-            bytes: request.len(),
-            said,
-        };
-        let question = match self.wallet.examine(request, channel, false, prover.circuit(), now) {
-            Ok(question) => question,
-            Err(refusal) => return Ok(Err(refused(refusal.code(), refusal.to_string()))),
-        };
-        // The state would be written here; in the demo it stays in memory.
-        let persist = |_: &[u8]| Ok::<(), std::convert::Infallible>(());
-        match self.wallet.answer(&question, true, prover, now, &mut OsRng, persist) {
-            Ok(presentation) => Ok(Ok(presentation)),
-            Err(AnswerError::Refused(refusal)) => Ok(Err(refused(refusal.code(), refusal.to_string()))),
-            Err(other) => Err(Failure::Fault(other.to_string())),
+    /// Answers what stands at an address or in a file, agreeing to whatever the rules let through.
+    /// `send`: the answer goes to the platform, else it stays here.
+    pub fn present(&self, binary: &Binary, request: &str, send: bool) -> Result<Ran, Failure> {
+        let mut arguments = vec!["wallet", "present", "--dir", self.actor, "--request", request, "--yes"];
+        if send {
+            arguments.push("--send");
         }
+        binary.run(self.actor, &Secret::default(), arguments)
+    }
+
+    /// The wallet refuses: what it said, after checking that the platform got nothing but a decline.
+    pub fn refuses(&self, ran: &Ran, bytes: usize) -> Tried {
+        let verdict = ran.code().map_or(Ok(()), |code| Err(code.to_owned()));
+        let said = ran.json["error"]["detail"].as_str().unwrap_or("the wallet answered").to_owned();
+        Tried { actor: "wallet", verdict, bytes, said }
+    }
+
+    /// The private inputs of the newest synced tree, taken out of the wallet by its own holder.
+    pub fn witness(&self) -> Result<Witness, Failure> {
+        let read = |name: &str| std::fs::read(self.folder.join(name)).map_err(|e| Failure::fault(name, e));
+        let passphrase = SecretString::from(super::process::PASSPHRASE.to_owned());
+        let wallet = Wallet::open(&read("wallet.age")?, &[&read("state.age")?], &passphrase);
+        let witness = wallet.map_err(fault)?.export_witness();
+        witness.ok_or_else(|| Failure::fault(self.actor, "the wallet has no path"))
     }
 }
 
-/// A wallet without rules: proves whatever the circuit allows for this witness.
+/// A wallet without rules (`debug present`): proves whatever the circuit allows for this witness, for this
+/// statement in the place of the one that was asked for.
 pub fn hostile(
+    binary: &Binary,
+    actor: &str,
     request: &Request,
-    root: Fr,
-    epoch: u64,
+    (root, epoch): (&str, u64),
     witness: &Witness,
-    prover: &ArkProver,
-) -> Result<Result<Presentation, Tried>, Failure> {
-    let fault = |e: &dyn std::fmt::Display| Failure::Fault(e.to_string());
-    let k = veilpass_protocol::identity::PseudonymSecret::from_fr(witness.k)
-        .ok_or_else(|| fault(&"k is zero"))?;
-    let scope = request.scope().map_err(|e| fault(&e))?;
-    let slot = veilpass_protocol::field::to_u64(&witness.slot).and_then(|n| u32::try_from(n).ok());
-    let slot = slot.ok_or_else(|| fault(&"the slot is no slot"))?;
-    let statement =
-        Statement::for_request(request, root, pseudonym(&k, &scope, slot)).map_err(|e| fault(&e))?;
-    match prover.prove(&statement, witness, &mut OsRng) {
-        Ok(proof) => {
-            Ok(Ok(Presentation { circuit: request.circuit, epoch, pseudonym: statement.pseudonym, proof }))
-        }
-        Err(ProveError::Unsatisfied(clause)) => {
-            let said = format!("the circuit allows no such proof: {clause}");
-            Ok(Err(Tried { actor: "circuit", verdict: Err("not_satisfied".into()), bytes: 0, said }))
-        }
-        Err(other) => Err(fault(&other)),
+) -> Result<Result<Presentation, String>, Failure> {
+    let path: Vec<Vec<String>> =
+        witness.path.iter().map(|level| level.iter().map(to_hex).collect()).collect();
+    let private = json!({
+        "k": to_hex(&witness.k), "d": to_hex(&witness.d), "packed": to_hex(&witness.packed),
+        "link": to_hex(&witness.link), "slot": to_hex(&witness.slot), "path": path,
+    });
+    // A thief's own machine: apart from everything that is searched at the end.
+    let place = tempfile::tempdir().map_err(fault)?;
+    let file = |name: &str, text: &str| -> Result<String, Failure> {
+        let path: PathBuf = place.path().join(name);
+        std::fs::write(&path, text).map_err(fault)?;
+        Ok(path.display().to_string())
+    };
+    let (request, private) =
+        (file("request.json", &request.to_json())?, file("private.json", &private.to_string())?);
+    let (out, epoch) = (place.path().join("presentation.json").display().to_string(), epoch.to_string());
+    let arguments = [
+        "debug",
+        "present",
+        "--request",
+        &request,
+        "--root",
+        root,
+        "--epoch",
+        &epoch,
+        "--private",
+        &private,
+        "--out",
+        &out,
+    ];
+    let ran = binary.run(actor, &Secret::default(), arguments)?;
+    match ran.code() {
+        Some(code) => Ok(Err(code.to_owned())),
+        None => Presentation::from_json(ran.json.to_string().as_bytes()).map(Ok).map_err(fault),
     }
+}
+
+/// What the demo asks: so old or older.
+pub fn at_least(age: u32) -> Value {
+    json!({"valid": true, "age": {"at_least": age}})
+}
+
+/// Writes a file in the demo's folder.
+pub fn keep(binary: &Binary, name: &str, text: &str) -> Result<String, Failure> {
+    let path: &Path = &binary.path(name);
+    std::fs::write(path, text).map_err(|e| Failure::fault(name, e))?;
+    Ok(path.display().to_string())
 }

@@ -1,10 +1,14 @@
-//! `veilpass demo`: the main job from end to end, with everything that should be refused as well.
+//! `veilpass demo`: the whole story, with everything that should be refused as well.
 //!
-//! Nothing here is pretended: the registry, wallets and verifier are those that the other commands use,
-//! on a temporary folder. Only the clock is moved by hand, where a day has to pass.
+//! Nothing here is pretended: the authority and the platforms are servers of their own, child processes of
+//! this binary, reached over HTTP only; the wallets are its commands. No clock is moved: what has to be
+//! waited for is waited for.
 
 mod cast;
 mod people;
+mod process;
+mod seen;
+mod stage;
 mod story;
 
 use crate::outcome::{Failure, Reply};
@@ -17,12 +21,15 @@ use std::time::Instant;
 /// The arguments.
 #[derive(Debug, Args)]
 pub struct Demo {
-    /// How many people are enrolled, at least 1,200
+    /// How many people are imported, at least 1,200
     #[arg(long, default_value_t = 2400, value_parser = clap::value_parser!(u64).range(1200..=1_000_000))]
     people: u64,
     /// Keep everything in this folder (absent or empty) instead of a temporary one
     #[arg(long, value_name = "DIR")]
     keep: Option<PathBuf>,
+    /// Keep the servers running at the end, until Ctrl-C, with their addresses printed
+    #[arg(long)]
+    serve: bool,
 }
 
 /// One line of the table.
@@ -120,6 +127,7 @@ pub fn run(demo: &Demo, json: bool) -> Result<Reply, Failure> {
     let temporary = tempfile::tempdir().map_err(|e| Failure::fault("a temporary folder", e))?;
     let folder = demo.keep.clone().unwrap_or_else(|| temporary.path().to_owned());
     std::fs::create_dir_all(&folder).map_err(|e| Failure::fault(&folder.display().to_string(), e))?;
+    let folder = folder.canonicalize().map_err(|e| Failure::fault(&folder.display().to_string(), e))?;
     let occupied =
         std::fs::read_dir(&folder).map_err(|e| Failure::fault(&folder.display().to_string(), e))?.next();
     if occupied.is_some() {
@@ -128,16 +136,24 @@ pub fn run(demo: &Demo, json: bool) -> Result<Reply, Failure> {
     let mut table = Table { quiet: json, ..Table::default() };
     let begun = Instant::now();
     table.say(&format!(
-        "Veilpass on this machine: an authority with {} made-up people, two platforms and four wallets in\n{}. \
-         Everything is real but the clock, which is moved by hand where a day has to pass.\n",
+        "Veilpass on this machine: an authority with {} made-up people and two platforms, each a server of its own,\n\
+         and four wallets, in {}\n",
         demo.people,
         folder.display()
     ));
-    let seen = crate::common::runtime()?.block_on(story::tell(&folder, demo.people as usize, &mut table))?;
+    let binary = process::Binary::new(&folder)?;
+    let mut stage = stage::Stage::set(binary, demo.people as usize, &table)?;
+    table.say("");
+    story::tell(&mut stage, &mut table)?;
+    let took = begun.elapsed();
+    if demo.serve {
+        linger(&stage)?;
+    }
+    let seen = stage.end()?;
     let ok = table.steps.iter().all(|s| s.as_expected) && seen.joined.matches == 0;
     let mut text = format!("\n{}\n", seen.text());
     text += &match ok {
-        true => format!("Everything came out as it should, in {:.1} s.", begun.elapsed().as_secs_f64()),
+        true => format!("Everything came out as it should, in {:.1} s.", took.as_secs_f64()),
         false => "Something did NOT come out as it should: see the lines marked ✗.".to_owned(),
     };
     if let Some(kept) = &demo.keep {
@@ -145,4 +161,14 @@ pub fn run(demo: &Demo, json: bool) -> Result<Reply, Failure> {
     }
     let document = serde_json::json!({"ok": ok, "people": demo.people, "steps": table.steps, "seen": seen});
     Ok(Reply::new(&document, text)?.refusing(!ok))
+}
+
+/// Prints where everything is and waits to be told to stop.
+fn linger(stage: &stage::Stage) -> Result<(), Failure> {
+    eprintln!("\nThe servers go on until Ctrl-C:");
+    for (name, url) in stage.addresses() {
+        eprintln!("  {name:<10} {url}   (what it can do: {url}/docs/)");
+    }
+    crate::common::runtime()?.block_on(veilpass_server::http::shutdown_signal());
+    Ok(())
 }

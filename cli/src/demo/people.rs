@@ -7,17 +7,14 @@ use veilpass_protocol::attributes::Sex;
 use veilpass_protocol::day::Day;
 use veilpass_protocol::field::{Fr, to_hex};
 use veilpass_protocol::poseidon::hash;
-use veilpass_prover::Wallet;
 
 /// First six digits of resident numbers: districts of five provinces.
 const DISTRICTS: [&str; 5] = ["110101", "310101", "440301", "330106", "510104"];
 
 /// Somebody with a resident card.
 pub struct Person {
-    /// Identity commitment.
-    pub identity: Fr,
-    /// Device commitment.
-    pub device: Fr,
+    /// Identity and device commitment, as hex.
+    pub commitments: [String; 2],
     /// Date of birth.
     pub born: Day,
     /// Last day of the card.
@@ -25,24 +22,19 @@ pub struct Person {
 }
 
 impl Person {
-    /// The holder of a wallet.
-    pub fn with_wallet(wallet: &Wallet, born: Day, expires: Option<Day>) -> Person {
-        Person { identity: wallet.identity_commitment(), device: wallet.device_commitment(), born, expires }
-    }
-
     /// Anybody, aged 12 to 80: the wallet's secrets are drawn and forgotten.
     pub fn anybody(today: Day, rng: &mut impl Rng) -> Person {
-        let mut commitment = || hash(&[Fr::from(rng.r#gen::<u128>())]);
-        let (identity, device) = (commitment(), commitment());
+        let mut commitment = || to_hex(&hash(&[Fr::from(rng.r#gen::<u128>())]));
+        let commitments = [commitment(), commitment()];
         let born = today.checked_add(-rng.gen_range(12 * 366..80 * 365)).unwrap_or(today);
         let expires = if rng.gen_bool(0.1) { None } else { today.checked_add(rng.gen_range(30..7300)) };
-        Person { identity, device, born, expires }
+        Person { commitments, born, expires }
     }
 }
 
 /// A resident number (GB 11643): district, birth date, running number – odd for men –, check character
 /// of ISO 7064 MOD 11-2. `running` counts people, so that no two have the same number.
-fn resident_number(district: &str, born: Day, running: usize, sex: Sex) -> String {
+pub fn resident_number(district: &str, born: Day, running: usize, sex: Sex) -> String {
     let (y, m, d) = born.ymd();
     let order = (running * 2 + usize::from(sex == Sex::Male)) % 1000;
     let body = format!("{district}{y:04}{m:02}{d:02}{order:03}");
@@ -64,7 +56,7 @@ pub fn import_file(people: &[Person], enrolled: Day, rng: &mut impl Rng) -> Stri
             let district = DISTRICTS[i % DISTRICTS.len()];
             let number = resident_number(district, p.born, i / 2, sex);
             let expires = p.expires.map(|d| d.to_string()).unwrap_or_default();
-            let (c, d) = (to_hex(&p.identity), to_hex(&p.device));
+            let [c, d] = &p.commitments;
             format!(
                 "{c},{d},{number},{},{expires},{enrolled},{sex},resident_card,156,{},0\n",
                 p.born,

@@ -1,0 +1,193 @@
+//! `veilpass registrar`: what somebody does who examines documents at a desk (contract §8).
+
+use crate::common::{read, read_text};
+use crate::network::{Authority, Network};
+use crate::outcome::{Failure, Reply};
+use clap::{Args, Subcommand};
+use qrcode::render::unicode::Dense1x2;
+use qrcode::{Color, QrCode};
+use serde::Deserialize;
+use serde_json::json;
+use serde_json::value::RawValue;
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+use veilpass_protocol::day::Timestamp;
+use veilpass_protocol::epoch::RemovalReason;
+use veilpass_protocol::network_number::NetworkNumber;
+use veilpass_protocol::operation::Operation;
+use veilpass_server::files::{Access, write};
+use zeroize::Zeroizing;
+
+/// What a registrar does.
+#[derive(Debug, Subcommand)]
+pub enum Registrar {
+    /// File an application for a person whose document was examined; gives the code for their wallet
+    Apply {
+        #[command(flatten)]
+        at: Desk,
+        /// enrol, renew, rotate or reset
+        #[arg(long)]
+        operation: Operation,
+        /// The document as JSON (`document` of contract §8): a file, or - for standard input
+        #[arg(long, value_name = "FILE|-")]
+        document: PathBuf,
+        /// A file that gets the code as a QR code (SVG)
+        #[arg(long, value_name = "OUT.svg")]
+        qr: Option<PathBuf>,
+    },
+    /// Confirm an application, with the six words that the person's wallet shows
+    Confirm {
+        #[command(flatten)]
+        at: Desk,
+        /// The application, as `apply` named it
+        #[arg(long, value_name = "ID")]
+        application: String,
+        /// The six words, with spaces between them
+        #[arg(long)]
+        words: String,
+    },
+    /// Remove somebody with the next epoch
+    Remove {
+        #[command(flatten)]
+        at: Desk,
+        /// Whom
+        #[arg(long)]
+        network_number: NetworkNumber,
+        /// Why: it is counted in the epoch
+        #[arg(long, value_name = "CLASS")]
+        reason: RemovalReason,
+    },
+}
+
+/// At which authority, and as whom (`VEILPASS_TOKEN`, or a file).
+#[derive(Debug, Args)]
+pub struct Desk {
+    /// The authority's address
+    #[arg(long, value_name = "URL")]
+    authority: String,
+    /// A file that holds the registrar's token
+    #[arg(long, value_name = "F")]
+    token_file: Option<PathBuf>,
+    #[command(flatten)]
+    network: Network,
+}
+
+/// Longest document that is read.
+const MAX_DOCUMENT: usize = 8 * 1024;
+
+impl Desk {
+    fn authority(&self) -> Result<Authority, Failure> {
+        Authority::at(&self.authority, &self.network)
+    }
+
+    fn token(&self) -> Result<Zeroizing<String>, Failure> {
+        let token = match &self.token_file {
+            Some(file) => Zeroizing::new(read_text(file)?),
+            None => Zeroizing::new(
+                std::env::var("VEILPASS_TOKEN")
+                    .map_err(|_| Failure::Usage("a registrar needs VEILPASS_TOKEN or --token-file".into()))?,
+            ),
+        };
+        let token = Zeroizing::new(token.trim().to_owned());
+        let sound = !token.is_empty() && token.bytes().all(|b| b.is_ascii_graphic());
+        if sound { Ok(token) } else { Err(Failure::Usage("the registrar's token is no token".into())) }
+    }
+}
+
+/// An application that was filed.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Filed {
+    application: String,
+    code: String,
+    expires_at: Timestamp,
+}
+
+/// Runs one of them.
+pub fn run(command: Registrar) -> Result<Reply, Failure> {
+    match command {
+        Registrar::Apply { at, operation, document, qr } => apply(&at, operation, &document, qr.as_deref()),
+        Registrar::Confirm { at, application, words } => confirm(&at, &application, &words),
+        Registrar::Remove { at, network_number, reason } => {
+            let (authority, token) = (at.authority()?, at.token()?);
+            let body = json!({"network_number": network_number, "reason": reason});
+            let noted: serde_json::Value = authority.post("/v1/removals", &body.to_string(), Some(&token))?;
+            Reply::new(&noted, format!("{network_number} is removed with the next epoch ({reason})"))
+        }
+    }
+}
+
+fn apply(at: &Desk, operation: Operation, document: &Path, qr: Option<&Path>) -> Result<Reply, Failure> {
+    let (authority, token) = (at.authority()?, at.token()?);
+    let body = application(operation, &Zeroizing::new(read(document)?))?;
+    let filed: Filed = authority.post("/v1/applications", &body, Some(&token))?;
+    let code = QrCode::new(&filed.code).map_err(|e| Failure::fault("the QR code", e))?;
+    if let Some(out) = qr {
+        write(out, svg(&code).as_bytes(), Access::Private).map_err(|e| Failure::Fault(e.to_string()))?;
+    }
+    let Filed { application, code: text, expires_at } = filed;
+    let shown = format!(
+        "application {application} ({operation})\n\n    {}\n\nuntil {expires_at}\n\n{}\nThe person's wallet takes the code and \
+         shows six words; confirm the application with them.",
+        text.replace('-', "  "),
+        drawn(&code)
+    );
+    Reply::new(&json!({"application": application, "code": text, "expires_at": expires_at}), shown)
+}
+
+/// The body of an application; the document passes through as it was written.
+fn application(operation: Operation, document: &[u8]) -> Result<Zeroizing<String>, Failure> {
+    // What is wrong in it is not repeated: it is about a person.
+    let wrong = || Failure::Usage("--document: a JSON object of at most 8 KiB".into());
+    if document.len() > MAX_DOCUMENT {
+        return Err(wrong());
+    }
+    let raw: &RawValue = serde_json::from_slice(document).map_err(|_| wrong())?;
+    if !raw.get().starts_with('{') {
+        return Err(wrong());
+    }
+    let mut body = Zeroizing::new(String::with_capacity(64 + raw.get().len()));
+    for part in [r#"{"operation":""#, operation.as_str(), r#"","document":"#, raw.get(), "}"] {
+        body.push_str(part);
+    }
+    Ok(body)
+}
+
+fn confirm(at: &Desk, application: &str, words: &str) -> Result<Reply, Failure> {
+    // It becomes part of a path.
+    if application.is_empty() || !application.bytes().all(|b| b.is_ascii_alphanumeric()) {
+        return Err(Failure::Usage("--application: as `apply` named it".into()));
+    }
+    let words: Vec<&str> = words.split_whitespace().collect();
+    if words.len() != 6 {
+        return Err(Failure::Usage("--words: the six words that the person's wallet shows".into()));
+    }
+    let (authority, token) = (at.authority()?, at.token()?);
+    let words: Vec<String> = words.iter().map(|word| word.to_lowercase()).collect();
+    let route = format!("/v1/applications/{application}/confirm");
+    let confirmed: serde_json::Value =
+        authority.post(&route, &json!({"words": words}).to_string(), Some(&token))?;
+    Reply::new(&confirmed, "confirmed: in the tree from the next epoch on, a reset after its wait")
+}
+
+/// The code in block characters. Terminals write light on dark, so what is light in a QR code is drawn.
+fn drawn(code: &QrCode) -> String {
+    code.render().dark_color(Dense1x2::Light).light_color(Dense1x2::Dark).build()
+}
+
+/// The code as a drawing: one path of unit squares in a quiet zone of four.
+fn svg(code: &QrCode) -> String {
+    let width = code.width();
+    let side = width + 8;
+    let mut path = String::new();
+    for (i, color) in code.to_colors().into_iter().enumerate() {
+        if color == Color::Dark {
+            // Writing into a String cannot fail.
+            let _ = write!(path, "M{} {}h1v1h-1z", i % width + 4, i / width + 4);
+        }
+    }
+    format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {side} {side}\" shape-rendering=\"crispEdges\">\
+         <rect width=\"{side}\" height=\"{side}\" fill=\"#fff\"/><path d=\"{path}\"/></svg>\n"
+    )
+}

@@ -1,0 +1,169 @@
+//! Enrolling, renewing, rotating, resetting and withdrawing at an authority (protocol.md, "Enrolment and
+//! the life of a credential").
+
+use super::{At, agree, refusal};
+use crate::common::{read, terminal};
+use crate::network::{Authority, Network};
+use crate::outcome::{Failure, Reply};
+use clap::Args;
+use rand::rngs::OsRng;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::path::Path;
+use veilpass_protocol::credential::Credential;
+use veilpass_protocol::field::{Fr, to_hex};
+use veilpass_protocol::identity::pairing_words;
+use veilpass_protocol::json::object;
+use veilpass_protocol::operation::Operation;
+use veilpass_prover::{CodeHash, Taken, Wallet as Holder};
+use zeroize::Zeroizing;
+
+/// With which code at which authority.
+#[derive(Debug, Args)]
+pub struct Redeem {
+    /// The authority's address
+    #[arg(long, value_name = "URL")]
+    pub authority: String,
+    /// The code that the registrar gave; case, dashes and spaces do not count. In VEILPASS_CODE nobody else
+    /// on this machine sees it
+    #[arg(long, env = "VEILPASS_CODE", hide_env_values = true)]
+    pub code: String,
+    #[command(flatten)]
+    pub network: Network,
+}
+
+/// The authority's answer (contract §8).
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Enrolled {
+    #[serde(deserialize_with = "object")]
+    credential: Credential,
+    words: [String; 6],
+}
+
+/// Takes a credential from a file, as imports give them.
+pub fn from_file(at: &At, credential: &Path) -> Result<Reply, Failure> {
+    let _lock = at.lock()?;
+    let (mut holder, passphrase) = at.open()?;
+    holder.enrol(&read(credential)?).map_err(|e| refusal(&e))?;
+    at.save_wallet(&holder, &passphrase)?;
+    at.save_state(&holder)?;
+    let words = holder.words();
+    let text = format!("credential taken; the pairing words are\n  {}", words.join(" "));
+    Reply::new(&json!({"credential": value(holder.credential())?, "words": words}), text)
+}
+
+/// Redeems a code for an operation.
+pub fn redeem(at: &At, operation: Operation, with: &Redeem) -> Result<Reply, Failure> {
+    let authority = Authority::at(&with.authority, &with.network)?;
+    let _lock = at.lock()?;
+    let (mut holder, passphrase) = at.open()?;
+    if operation == Operation::Enrol && holder.is_live() {
+        let what =
+            "this wallet is enrolled: renew, rotate or reset it, or make another one for another person";
+        return Err(Failure::Usage(what.into()));
+    }
+    let code = CodeHash::of(&with.code);
+    let commitments = holder.begin(operation, code, &mut OsRng);
+    // Before anything is sent: whatever dies now, the same code gives the same commitments again.
+    at.save_state(&holder)?;
+    let credential = match ask(&authority, &with.code, commitments) {
+        Ok(credential) => credential,
+        Err(failure) => {
+            // Of such a code nothing was accepted, so nothing of it need be kept.
+            if matches!(failure, Failure::Refused { code: "code_unknown" | "code_expired", .. }) {
+                holder.forget(operation, code);
+                at.save_state(&holder)?;
+            }
+            return Err(failure);
+        }
+    };
+    let taken = holder.take(operation, code, credential.to_json().as_bytes()).map_err(|e| refusal(&e))?;
+    if taken == Taken::Current {
+        at.save_wallet(&holder, &passphrase)?;
+    }
+    at.save_state(&holder)?;
+    let words = pairing_words(&commitments.0, &commitments.1);
+    let state = match operation {
+        Operation::Enrol => "You are NOT enrolled yet.".to_owned(),
+        other => format!("The {other} is NOT in force yet."),
+    };
+    let until = match taken {
+        Taken::Current => "",
+        Taken::Waiting => " Until then the wallet goes on with the credential that it has, if any.",
+    };
+    let text = format!(
+        "The authority has answered. {state}\n\
+         1. Compare these six words with the registrar, who has to confirm them:\n\n     {}\n\n\
+         2. After the next epoch run `veilpass wallet sync`: it says when your leaf has been found.{until}",
+        words.join(" ")
+    );
+    Reply::new(&json!({"credential": value(Some(&credential))?, "words": words}), text)
+}
+
+/// Sends code and commitments; the credential, if the words beside it are those of the commitments.
+fn ask(authority: &Authority, code: &str, (c, d): (Fr, Fr)) -> Result<Credential, Failure> {
+    let body = json!({"code": code, "identity_commitment": to_hex(&c), "device_commitment": to_hex(&d)});
+    let body = Zeroizing::new(body.to_string());
+    let answer: Enrolled = authority.post("/v1/enrolments", &body, None)?;
+    if answer.words.each_ref().map(String::as_str) != pairing_words(&c, &d) {
+        let what = "the authority's words are not those of what this wallet sent: somebody is in between";
+        return Err(Failure::refused("words_differ", what));
+    }
+    Ok(answer.credential)
+}
+
+/// A removal or withdrawal that was noted (contract §8).
+#[derive(Deserialize)]
+struct Noted {
+    network_number: String,
+    state: String,
+}
+
+/// Withdraws.
+pub fn withdraw(at: &At, authority: &str, network: &Network, yes: bool) -> Result<Reply, Failure> {
+    if !yes && !terminal() {
+        return Err(Failure::Usage("nobody can be asked here: nothing was sent; --yes agrees".into()));
+    }
+    let authority = Authority::at(authority, network)?;
+    let _lock = at.lock()?;
+    let (holder, _) = at.open()?;
+    let none = || Failure::refused("not_enrolled", "this wallet has no credential to withdraw");
+    let bodies = holder.withdrawals();
+    let number = number(&holder).filter(|_| !bodies.is_empty()).ok_or_else(none)?;
+    if !yes {
+        eprintln!(
+            "Your leaf {number} will be removed with the next epoch. No platform will accept this wallet any more, \
+             and coming back is a reset: other pseudonyms, and days of waiting."
+        );
+        if !agree("Withdraw?")? {
+            return Err(Failure::refused("declined", "nothing was sent"));
+        }
+    }
+    let mut noted: Result<Noted, Failure> = Err(none());
+    for (_, body) in &bodies {
+        noted = authority.post("/v1/withdrawals", body, None);
+        // Which of two secrets counts depends on what the registrar has confirmed.
+        if !matches!(&noted, Err(Failure::Refused { code: "unauthorised", .. })) {
+            break;
+        }
+    }
+    let noted = noted?;
+    let ours = bodies.iter().any(|(number, _)| number.as_str() == noted.network_number);
+    if !ours || noted.state != "pending" {
+        return Err(Failure::Fault("the authority's answer is about something else".into()));
+    }
+    let number = noted.network_number;
+    let text = format!("{number} is withdrawn with the next epoch");
+    Reply::new(&json!({"network_number": number, "state": "pending"}), text)
+}
+
+fn number(holder: &Holder) -> Option<String> {
+    holder.credential().map(|credential| credential.network_number.to_string())
+}
+
+/// A credential as a JSON value.
+pub fn value(credential: Option<&Credential>) -> Result<Option<Value>, Failure> {
+    let text = credential.map(Credential::to_json);
+    text.map(|t| serde_json::from_str(&t)).transpose().map_err(|e| Failure::fault("the credential", e))
+}

@@ -1,0 +1,278 @@
+//! `veilpass wallet present`: what is asked, in plain words; the answer, or the decline.
+
+use super::{At, agree, ask, disk, refusal};
+use crate::common::{Clock, proving_key, read, terminal};
+use crate::network::{self, Network};
+use crate::outcome::{Failure, Reply, printable};
+use crate::progress;
+use clap::Args;
+use rand::rngs::OsRng;
+use serde::Deserialize;
+use std::path::{Path, PathBuf};
+use veilpass_protocol::presentation::DECLINE;
+use veilpass_protocol::request::AnyRequest;
+use veilpass_protocol::scope::Host;
+use veilpass_prover::groth16::{ArkProver, Prover};
+use veilpass_prover::{AnswerError, Channel, Question, Refusal, Wallet as Holder, answer_address};
+use veilpass_server::client::Client;
+use veilpass_server::files::{Access, write};
+
+/// Longest request that is fetched.
+const MAX_REQUEST: usize = 64 * 1024;
+/// Longest answer of a platform.
+const MAX_ANSWER: usize = 16 * 1024;
+
+/// What is asked, and how it is answered.
+#[derive(Debug, Args)]
+pub struct PresentOptions {
+    /// The request, JSON or signed: a file, or the address that it is fetched from
+    #[arg(long, value_name = "FILE|URL")]
+    request: String,
+    /// The host that the transport vouches for; an unsigned request needs it
+    #[arg(long, value_name = "HOST")]
+    origin: Option<Host>,
+    /// The request was scanned from another screen
+    #[arg(long)]
+    scanned: bool,
+    /// Agree without being asked
+    #[arg(long)]
+    yes: bool,
+    /// Answer an age question although it tells roughly when the birthday is; once for each platform
+    #[arg(long)]
+    this_month: bool,
+    /// Proving key [default: the DEV key]
+    #[arg(long, value_name = "FILE")]
+    pk: Option<PathBuf>,
+    /// The file that gets the presentation, or the decline
+    #[arg(long)]
+    out: Option<PathBuf>,
+    /// Send the presentation, or the decline, to where the request wants it
+    #[arg(long)]
+    send: bool,
+    #[command(flatten)]
+    network: Network,
+    #[command(flatten)]
+    clock: Clock,
+}
+
+/// A request as it came.
+struct Asked {
+    request: Vec<u8>,
+    channel: Channel,
+    /// Why it is refused unread: it came from elsewhere than it says.
+    foreign: Option<Refusal>,
+    /// The server that it was fetched from, scheme and port included.
+    from: Option<String>,
+}
+
+/// Why there is no presentation.
+enum NoAnswer {
+    /// The wallet or the person refuses: the platform gets the decline.
+    Refused(Refusal),
+    /// Nothing was decided, and nothing is sent.
+    Failed(Failure),
+}
+
+impl From<Failure> for NoAnswer {
+    fn from(failure: Failure) -> NoAnswer {
+        NoAnswer::Failed(failure)
+    }
+}
+
+/// What a platform says when it has got something (contract §8).
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Received {
+    received: bool,
+}
+
+/// Runs it.
+pub fn run(at: &At, present: &PresentOptions) -> Result<Reply, Failure> {
+    if !present.yes && !terminal() {
+        // Before the request is even looked at: whether it could be answered must not show.
+        return Err(Failure::Usage("nobody can be asked here: nothing was sent; --yes agrees".into()));
+    }
+    at.holds_one()?;
+    let client = present.network.client()?;
+    let asked = Asked::receive(present, &client)?;
+    match answer(at, present, &asked) {
+        Ok((presentation, address)) => {
+            keep(present.out.as_deref(), &presentation)?;
+            if present.send {
+                send(&client, &address, &presentation)?;
+            }
+            let text = if present.send { "presented, and received" } else { "presented" };
+            Ok(Reply::raw(presentation, text))
+        }
+        Err(NoAnswer::Refused(why)) => {
+            // Whatever the reason, the platform gets the same bytes.
+            keep(present.out.as_deref(), DECLINE)?;
+            if present.send {
+                decline(&client, &asked, &why, present.yes)?;
+            }
+            Err(refusal(&why))
+        }
+        Err(NoAnswer::Failed(failure)) => Err(failure),
+    }
+}
+
+fn keep(out: Option<&Path>, text: &str) -> Result<(), Failure> {
+    out.map_or(Ok(()), |out| write(out, text.as_bytes(), Access::Public).map_err(disk))
+}
+
+impl Asked {
+    /// Reads or fetches the request.
+    fn receive(present: &PresentOptions, client: &Client) -> Result<Asked, Failure> {
+        let channel = Channel { origin: present.origin.clone(), scanned: present.scanned };
+        let url = present.request.as_str();
+        if !url.contains("://") {
+            return Ok(Asked { request: read(Path::new(url))?, channel, foreign: None, from: None });
+        }
+        let answer = client.get(url, MAX_REQUEST).map_err(|e| network::failure(&e))?;
+        if answer.status != 200 {
+            return Err(network::refusal(&answer));
+        }
+        let foreign = foreign(&answer.body, url);
+        Ok(Asked { request: answer.body, channel, foreign, from: server_of(url) })
+    }
+
+    /// Where an answer may go; nowhere if anything about hosts does not fit (W6).
+    fn address(&self) -> Option<String> {
+        self.foreign.is_none().then(|| answer_address(&self.request, &self.channel)).flatten()
+    }
+}
+
+/// W6: a request that another host hands out than the one that it names.
+fn foreign(request: &[u8], url: &str) -> Option<Refusal> {
+    let named = AnyRequest::read(request).ok()?.request().rp.clone();
+    let host = host_of(url);
+    (host != Some(named.as_str()))
+        .then(|| Refusal::RequestHost(format!("it came from {}", host.unwrap_or("nowhere"))))
+}
+
+/// Scheme, host and port of an address, as they are written.
+fn server_of(url: &str) -> Option<String> {
+    let (scheme, rest) = url.split_once("://")?;
+    Some(format!("{scheme}://{}", rest.split(['/', '?', '#']).next()?))
+}
+
+/// The host of an address that the client has asked, without its port. (The client refuses names and
+/// passwords before the host.)
+fn host_of(url: &str) -> Option<&str> {
+    let (_, rest) = url.split_once("://")?;
+    let authority = rest.split(['/', '?', '#']).next()?;
+    match authority.rsplit_once(':') {
+        Some((host, port)) if port.bytes().all(|b| b.is_ascii_digit()) => Some(host),
+        _ => Some(authority),
+    }
+}
+
+/// Judges, asks, proves; the presentation in JSON, and where it goes. A refusal is remembered.
+fn answer(at: &At, present: &PresentOptions, asked: &Asked) -> Result<(String, String), NoAnswer> {
+    let _lock = at.lock()?;
+    let (mut holder, _) = at.open()?;
+    let answered = judge(at, present, asked, &mut holder);
+    if let Err(NoAnswer::Refused(why)) = &answered {
+        // What the person declined is remembered already.
+        if *why != Refusal::Declined && holder.remember_refused(&asked.request, why, present.clock.now()?) {
+            at.save_state(&holder)?;
+        }
+    }
+    answered
+}
+
+fn judge(
+    at: &At,
+    present: &PresentOptions,
+    asked: &Asked,
+    holder: &mut Holder,
+) -> Result<(String, String), NoAnswer> {
+    let fault = |e: String| NoAnswer::Failed(Failure::Fault(e));
+    if let Some(why) = &asked.foreign {
+        return Err(NoAnswer::Refused(why.clone()));
+    }
+    let prover = ArkProver::new(proving_key(present.pk.as_ref())?).map_err(|e| fault(e.to_string()))?;
+    let now = present.clock.now()?;
+    let question = holder
+        .examine(&asked.request, &asked.channel, present.this_month, prover.circuit(), now)
+        .map_err(NoAnswer::Refused)?;
+    show(&question);
+    let agreed = present.yes || agree("Answer?")?;
+    let spinner = progress::spinner("proving");
+    let persist = |state: &[u8]| write(&at.state(), state, Access::Private);
+    let answered = holder.answer(&question, agreed, &prover, present.clock.now()?, &mut OsRng, persist);
+    spinner.finish_and_clear();
+    match answered {
+        Ok(presentation) => Ok((presentation.to_json(), question.response_uri)),
+        Err(AnswerError::Refused(why)) => Err(NoAnswer::Refused(why)),
+        Err(AnswerError::Persist(e)) => Err(NoAnswer::Failed(disk(e))),
+        Err(other) => Err(fault(other.to_string())),
+    }
+}
+
+/// Posts the presentation.
+fn send(client: &Client, address: &str, presentation: &str) -> Result<(), Failure> {
+    let answer = client.post(address, "application/json", presentation.as_bytes(), None, MAX_ANSWER);
+    match network::read::<Received>(answer.map_err(|e| network::failure(&e))?)? {
+        Received { received: true } => Ok(()),
+        Received { received: false } => {
+            Err(Failure::Fault("the platform says that it received nothing".into()))
+        }
+    }
+}
+
+/// Posts the decline. Somebody at the terminal has a say in when it goes: how long a wallet took to
+/// refuse, compared with how long people take, would tell that it did.
+fn decline(client: &Client, asked: &Asked, why: &Refusal, yes: bool) -> Result<(), Failure> {
+    use Refusal::*;
+    let stranger = matches!(
+        why,
+        RequestSyntax(_) | RequestHost(_) | RequestUnsigned | RequestSignature | AskerUnknown(_)
+    );
+    // Nobody vouches for a stranger's address: a decline would be a message to wherever a file says, in the
+    // name of whoever holds this wallet. Whom the request was fetched from knows of this wallet already.
+    let allowed = |address: &String| !stranger || (asked.from.is_some() && asked.from == server_of(address));
+    let Some(address) = asked.address().filter(allowed) else {
+        eprintln!("nothing was sent: it is not certain who asks, or that the answer would go there");
+        return Ok(());
+    };
+    if !yes && *why != Refusal::Declined {
+        eprintln!("Your wallet does not answer ({}): {}", why.code(), printable(&why.to_string()));
+        eprintln!("The platform learns only that the request was declined, as if you had said no.");
+        ask("Press Enter to decline. ")?;
+    }
+    // The wallet's reason is what the command reports, whatever becomes of the decline.
+    if let Err(e) = send(client, &address, DECLINE) {
+        let told = match e {
+            Failure::Refused { code, detail } => format!("{code}: {detail}"),
+            Failure::Usage(detail) | Failure::Fault(detail) => detail,
+        };
+        eprintln!("the decline was not received: {}", printable(&told));
+    }
+    Ok(())
+}
+
+/// What is asked, in plain words, before anything is agreed to.
+fn show(q: &Question) {
+    let mut text = String::new();
+    let mut say = |line: &str| {
+        text += line;
+        text.push('\n');
+    };
+    let name = q.known_as.as_ref().map_or("not in the platform directory", |(name, _)| name);
+    let part = if q.context.is_empty() { String::new() } else { format!(", part “{}”", q.context) };
+    say(&format!("{} ({name}{part}) asks. Your answer would tell it:", q.host));
+    q.told.iter().chain([&q.link]).for_each(|sentence| say(&format!("  · {sentence}")));
+    for purpose in q.known_as.iter().flat_map(|(_, purposes)| purposes) {
+        say(&format!("It says that it needs this for: {purpose}"));
+    }
+    if let Some(together) = &q.together {
+        say("You have answered other questions of this host. Together it would then know:");
+        together.iter().for_each(|sentence| say(&format!("  · {sentence}")));
+    }
+    if q.tells_birthday {
+        say("Careful: because your birthday is near, this tells roughly when it is.");
+    }
+    say(&format!("About {} people fit what is asked now.", q.crowd));
+    eprint!("{}", printable(&text));
+}

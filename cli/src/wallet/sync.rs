@@ -1,0 +1,151 @@
+//! `veilpass wallet sync`: once, or again and again with jitter.
+
+use super::At;
+use crate::common::{Clock, authority_key, runtime};
+use crate::network::{Network, Reader};
+use crate::outcome::{Failure, Reply, printable};
+use crate::progress;
+use clap::Args;
+use rand::rngs::OsRng;
+use secrecy::SecretString;
+use serde_json::json;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::signal::unix::{SignalKind, signal};
+use veilpass_protocol::day::Timestamp;
+use veilpass_protocol::field::to_hex;
+use veilpass_protocol::note::AuthorityKey;
+use veilpass_protocol::operation::Operation;
+use veilpass_prover::{Synced, next_sync};
+
+/// From where, and how often.
+#[derive(Debug, Args)]
+pub struct SyncOptions {
+    /// The authority's address, or a published folder
+    #[arg(long, value_name = "URL|DIR")]
+    from: String,
+    /// The authority's vkey line, or a file that holds it
+    #[arg(long)]
+    authority: String,
+    /// Go on until stopped, about every so many seconds (between half and one and a half times that)
+    #[arg(long, value_name = "S", conflicts_with = "now", value_parser = clap::value_parser!(u64).range(1..=31_536_000))]
+    every: Option<u64>,
+    #[command(flatten)]
+    network: Network,
+    #[command(flatten)]
+    clock: Clock,
+}
+
+/// Everything that one sync needs.
+struct Plan {
+    at: At,
+    source: Reader,
+    authority: AuthorityKey,
+    passphrase: SecretString,
+}
+
+/// Runs it.
+pub fn run(at: At, sync: &SyncOptions) -> Result<Reply, Failure> {
+    at.holds_one()?;
+    let authority = authority_key(&sync.authority)?;
+    let source = Reader::new(&sync.from, &sync.network)?;
+    let passphrase = at.passphrase(false)?;
+    let plan = Plan { at, source, authority, passphrase };
+    let Some(every) = sync.every else {
+        let spinner = progress::spinner("reading what is published");
+        let synced = plan.once(sync.clock.now()?);
+        spinner.finish_and_clear();
+        return reply(&synced?);
+    };
+    let last = runtime()?.block_on(repeat(Arc::new(plan), sync.clock, every))?;
+    reply(&last?)
+}
+
+impl Plan {
+    /// One sync, with the lock held and the wallet opened anew: it may have changed since the last one.
+    fn once(&self, now: Timestamp) -> Result<Synced, Failure> {
+        let _lock = self.at.lock()?;
+        let mut holder = self.at.open_with(&self.passphrase)?;
+        let synced = holder.sync(&self.source, &self.authority, now);
+        match &synced {
+            Ok(Synced { promoted: Some(_), .. }) => self.at.save_promoted(&holder, &self.passphrase)?,
+            // Also after a refusal: notes that contradict each other are kept as evidence.
+            _ => self.at.save_state(&holder)?,
+        }
+        if holder.contradictions() > 0 {
+            eprintln!(
+                "warning: this authority has signed {} pairs of epoch statements that contradict each other; the \
+                 wallet keeps them as evidence",
+                holder.contradictions()
+            );
+        }
+        synced.map_err(|e| match e.code() {
+            "unavailable" => Failure::Fault(e.to_string()),
+            code => Failure::refused(code, &e),
+        })
+    }
+}
+
+/// Syncs until the process is told to stop; a sync that is under way is finished. What fails is said and
+/// tried again: the last success is the result, or the last failure if there was none.
+async fn repeat(plan: Arc<Plan>, clock: Clock, every: u64) -> Result<Result<Synced, Failure>, Failure> {
+    let listen = |kind| signal(kind).map_err(|e| Failure::fault("listening for signals", e));
+    let (mut terminated, mut interrupted) =
+        (listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?);
+    let mut last: Option<Result<Synced, Failure>> = None;
+    loop {
+        let (now, plan) = (clock.now()?, plan.clone());
+        let synced = tokio::task::spawn_blocking(move || plan.once(now)).await;
+        let synced = synced.map_err(|e| Failure::fault("a sync", e))?;
+        // Waiting mends no wrong passphrase.
+        if let Err(Failure::Usage(_) | Failure::Refused { code: "passphrase_wrong" | "file_damaged", .. }) =
+            &synced
+        {
+            return Ok(synced);
+        }
+        let wait = next_sync(every, &mut OsRng);
+        match &synced {
+            Ok(synced) => eprintln!("{now} {}; next in {wait} s", summary(synced)),
+            Err(failure) => {
+                eprintln!("{now} not synced: {}; next try in {wait} s", printable(&told(failure)))
+            }
+        }
+        if synced.is_ok() || !matches!(last, Some(Ok(_))) {
+            last = Some(synced);
+        }
+        tokio::select! {
+            _ = terminated.recv() => break,
+            _ = interrupted.recv() => break,
+            () = tokio::time::sleep(Duration::from_secs(wait)) => (),
+        }
+    }
+    last.ok_or_else(|| Failure::Fault("nothing was synced".into()))
+}
+
+fn told(failure: &Failure) -> String {
+    match failure {
+        Failure::Refused { code, detail } => format!("refused ({code}): {detail}"),
+        Failure::Usage(detail) | Failure::Fault(detail) => detail.clone(),
+    }
+}
+
+fn summary(synced: &Synced) -> String {
+    let found = if synced.enrolled { "your leaf is in it: enrolled" } else { "your leaf is not in it (yet)" };
+    let promoted = match synced.promoted {
+        Some(Operation::Enrol) => "; the new enrolment is in force",
+        Some(Operation::Renew) => "; the renewed credential is in force",
+        Some(Operation::Rotate) => "; the new device secret is in force",
+        Some(Operation::Reset) => "; the reset is in force: your pseudonyms are new",
+        None => "",
+    };
+    let pending = match synced.pending {
+        0 => String::new(),
+        n => format!("; {n} begun and not found yet"),
+    };
+    format!("epoch {}; {found}{promoted}{pending}", synced.epoch)
+}
+
+fn reply(synced: &Synced) -> Result<Reply, Failure> {
+    let answer = json!({"epoch": synced.epoch, "root": to_hex(&synced.root), "enrolled": synced.enrolled});
+    Reply::new(&answer, summary(synced))
+}
