@@ -4,6 +4,7 @@ use serde_json::Value;
 use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use veilpass_prover::{SecretString, Wallet, WorkFactor};
 
 /// What a run ended with.
 #[derive(Debug)]
@@ -42,7 +43,7 @@ pub fn run_with(folder: &Path, arguments: &[&str], input: &[u8]) -> Run {
     let mut child = Command::new(env!("CARGO_BIN_EXE_veilpass"))
         .args(arguments)
         .current_dir(folder)
-        .env("VEILPASS_PASSPHRASE", "correct horse battery staple")
+        .env("VEILPASS_PASSPHRASE", PASSPHRASE)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -56,6 +57,18 @@ pub fn run_with(folder: &Path, arguments: &[&str], input: &[u8]) -> Run {
     let _ = writer.join().unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
     Run { exit: output.status.code().unwrap(), stdout: text(output.stdout), stderr: text(output.stderr) }
+}
+
+/// The passphrase of every wallet.
+const PASSPHRASE: &str = "correct horse battery staple";
+
+/// Encrypts a wallet anew so that opening it costs nothing: half a second for each command would make
+/// up most of a test that has many.
+pub fn quicken(wallet: &Path) {
+    let passphrase = SecretString::from(PASSPHRASE.to_owned());
+    let file = wallet.join("wallet.age");
+    let holder = Wallet::open(&std::fs::read(&file).unwrap(), &[], &passphrase).unwrap();
+    std::fs::write(file, holder.wallet_file(&passphrase, WorkFactor::new(2).unwrap()).unwrap()).unwrap();
 }
 
 /// Runs without input, with `--json`.

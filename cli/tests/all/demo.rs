@@ -2,6 +2,9 @@
 
 use crate::binary::veilpass;
 use serde_json::{Value, json};
+use std::path::Path;
+use veilpass_protocol::field::{Fr, to_bytes, to_hex};
+use veilpass_prover::{SecretString, Wallet};
 
 /// Step, who decided, and the code (`null`: accepted).
 const STEPS: [(&str, &str, &[&str]); 18] = [
@@ -47,6 +50,78 @@ fn every_step_comes_out_as_it_should() {
         }
     }
     // What was kept is a real authority's folder.
-    assert_eq!(veilpass(place.path(), "authority epoch --dir kept/authority").ok()["epoch"], json!(2));
+    let kept = place.path().join("kept");
+    assert_eq!(veilpass(place.path(), "authority epoch --dir kept/authority").ok()["epoch"], json!(3));
     assert_eq!(veilpass(place.path(), "demo --keep kept").exit, 2, "nothing is overwritten");
+    secrets_stay_where_they_belong(&kept);
+}
+
+/// All databases, folders and logs of the run are searched for what is each person's own.
+fn secrets_stay_where_they_belong(kept: &Path) {
+    let read = |name: &str| {
+        let mut bytes = Vec::new();
+        collect(&kept.join(name), &mut bytes);
+        bytes
+    };
+    let servers = ["authority", "forum", "shop", "deceived", "lonely", "small"];
+    let everything: Vec<(&str, Vec<u8>)> =
+        servers.into_iter().chain(["logs", "small-published"]).map(|name| (name, read(name))).collect();
+    let passphrase = SecretString::from("demo: correct horse battery staple".to_owned());
+    for person in ["adult", "minor", "expired", "removed"] {
+        let file = |name: &str| std::fs::read(kept.join(person).join(name)).unwrap();
+        let wallet = Wallet::open(&file("wallet.age"), &[&file("state.age")], &passphrase).unwrap();
+        let credential = wallet.credential().unwrap();
+        let attributes = &credential.attributes;
+        let number = credential.network_number.to_string();
+        // The removed person has no path any more, but the secrets were exported before.
+        let secrets: Vec<Fr> = wallet.export_witness().map_or(Vec::new(), |w| vec![w.k, w.d]);
+        assert_eq!(secrets.is_empty(), person == "removed");
+        let (commitments, birth) =
+            ([wallet.identity_commitment(), wallet.device_commitment()], attributes.birth_date.to_string());
+        for (place, bytes) in &everything {
+            let found = |x: &Fr| holds(bytes, &to_bytes(x)) || holds(bytes, to_hex(x).as_bytes());
+            for secret in &secrets {
+                assert!(!found(secret), "a secret of {person} in {place}");
+            }
+            if *place != "authority" {
+                assert!(!commitments.iter().any(found), "a commitment of {person} in {place}");
+                assert!(!found(&credential.leaf()), "the leaf of {person} in {place}");
+                assert!(!holds(bytes, number.as_bytes()), "the Network Number of {person} in {place}");
+                assert!(!holds(bytes, birth.as_bytes()), "the birth date of {person} in {place}");
+            }
+        }
+        if person != "removed" {
+            let (_, authority) = &everything[0];
+            let known = commitments.iter().filter(|c| holds(authority, &to_bytes(c))).count();
+            assert_eq!(known, 2, "the search finds what is there: {person}");
+        }
+    }
+    // Whatever a log line says, it is none of these.
+    let logs = String::from_utf8(read("logs")).unwrap();
+    let logged = ["authority", "forum", "shop"].map(|name| {
+        let lines = std::fs::read_to_string(kept.join(format!("logs/{name}.log"))).unwrap();
+        lines.lines().filter(|line| line.contains("\"route\"")).count()
+    });
+    assert!(logged.iter().all(|lines| *lines > 3), "the servers logged nothing: {logged:?}");
+    let long_values = logs
+        .split(|c: char| !c.is_ascii_alphanumeric())
+        .filter(|word| word.len() == 64 && word.bytes().all(|b| b.is_ascii_hexdigit()))
+        .count();
+    assert_eq!(long_values, 0, "a value of 32 bytes in a log");
+}
+
+fn collect(path: &Path, bytes: &mut Vec<u8>) {
+    for entry in std::fs::read_dir(path).unwrap() {
+        let path = entry.unwrap().path();
+        // What an authority publishes holds leaves, but nothing that says whose.
+        match path.is_dir() {
+            true if path.ends_with("published") => (),
+            true => collect(&path, bytes),
+            false => bytes.extend(std::fs::read(path).unwrap()),
+        }
+    }
+}
+
+fn holds(bytes: &[u8], wanted: &[u8]) -> bool {
+    bytes.windows(wanted.len()).any(|w| w == wanted)
 }

@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 use std::path::Path;
 
 /// When everything happens, unless a test says otherwise: 16:00 in UTC+08:00.
-const NOW: &str = "2026-11-22T08:00:00Z";
-const HEADER: &str = "identity_commitment,device_commitment,document_number,birth_date,expires_on,enrolled_on,sex,document_class,nationality,province,generation";
+pub const NOW: &str = "2026-11-22T08:00:00Z";
+pub const HEADER: &str = "identity_commitment,device_commitment,document_number,birth_date,expires_on,enrolled_on,sex,document_class,nationality,province,generation";
 
 fn write(folder: &Path, name: &str, text: &str) {
     std::fs::write(folder.join(name), text).unwrap();
@@ -17,12 +17,12 @@ fn text(value: &Value) -> String {
 }
 
 /// A row with a foreign passport, which needs no resident number.
-fn row(c: &str, d: &str, number: usize, born: &str, expires: &str) -> String {
+pub fn row(c: &str, d: &str, number: usize, born: &str, expires: &str) -> String {
     format!("{c},{d},P{number},{born},{expires},2024-07-06,female,foreign_passport,250,0,0\n")
 }
 
 /// So many people whose secrets nobody knows.
-fn crowd(count: usize) -> String {
+pub fn crowd(count: usize) -> String {
     (0..count)
         .map(|i| {
             row(
@@ -37,13 +37,13 @@ fn crowd(count: usize) -> String {
 }
 
 /// An authority with a crowd and one wallet's owner, sealed and published, and a platform.
-struct Stage {
+pub struct Stage {
     place: tempfile::TempDir,
-    vkey: String,
+    pub vkey: String,
 }
 
 impl Stage {
-    fn set(born: &str, expires: &str) -> Stage {
+    pub fn set(born: &str, expires: &str) -> Stage {
         let place = tempfile::tempdir().unwrap();
         let at = place.path();
         let vkey = text(&veilpass(at, "authority init --dir A --origin id.example/veilpass").ok()["vkey"]);
@@ -92,11 +92,11 @@ impl Stage {
         Stage { place, vkey }
     }
 
-    fn at(&self) -> &Path {
+    pub fn at(&self) -> &Path {
         self.place.path()
     }
 
-    fn run(&self, line: &str) -> crate::binary::Run {
+    pub fn run(&self, line: &str) -> crate::binary::Run {
         veilpass(self.at(), line)
     }
 

@@ -3,6 +3,15 @@
 mod attacks;
 mod binary;
 mod demo;
+mod fake;
+mod join;
+mod killed;
 mod known_values;
 mod life;
+mod registrar;
+mod serve;
+mod server;
+mod siege;
 mod vectors;
+mod wallet_life;
+mod wallet_network;

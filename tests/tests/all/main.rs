@@ -1,4 +1,5 @@
 //! Checks that need several crates.
 
+mod platform;
 mod purity;
 mod whole;
