@@ -169,6 +169,7 @@ fn linger(stage: &stage::Stage) -> Result<(), Failure> {
     for (name, url) in stage.addresses() {
         eprintln!("  {name:<10} {url}   (what it can do: {url}/docs/)");
     }
-    crate::common::runtime()?.block_on(veilpass_server::http::shutdown_signal());
+    // Inside the runtime, which the signals need.
+    crate::common::runtime()?.block_on(async { veilpass_server::http::shutdown_signal().await });
     Ok(())
 }
