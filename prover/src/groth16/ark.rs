@@ -82,7 +82,7 @@ impl ArkProver {
 
 /// The two blinding factors, hedged: hashed from 32 fresh bytes, the holder's secrets and all public
 /// inputs. Should the RNG ever repeat itself, two presentations still have different factors; with equal
-/// ones anybody could interpolate a proof for any challenge (performance.md, "Late-bound challenge").
+/// ones anybody could interpolate a proof for any challenge.
 fn blinding<R: RngCore + CryptoRng>(
     statement: &Statement,
     witness: &Witness,
