@@ -1,8 +1,11 @@
 //! The demo tells the story of contract §9, and ends well only if every line came out as it should.
 
 use crate::binary::veilpass;
+use crate::server::{client, get};
 use serde_json::{Value, json};
+use std::io::{BufRead, BufReader};
 use std::path::Path;
+use std::process::{Command, Stdio};
 use veilpass_protocol::field::{Fr, to_bytes, to_hex};
 use veilpass_prover::{SecretString, Wallet};
 
@@ -31,7 +34,7 @@ const STEPS: [(&str, &str, &[&str]); 18] = [
 #[test]
 fn every_step_comes_out_as_it_should() {
     let place = tempfile::tempdir().unwrap();
-    let told = veilpass(place.path(), "demo --people 1500 --keep kept").ok();
+    let told = served(place.path());
     assert_eq!(
         (&told["ok"], &told["people"], &told["seen"]["joined"]["matches"]),
         (&json!(true), &json!(1500), &json!(0))
@@ -54,6 +57,35 @@ fn every_step_comes_out_as_it_should() {
     assert_eq!(veilpass(place.path(), "authority epoch --dir kept/authority").ok()["epoch"], json!(3));
     assert_eq!(veilpass(place.path(), "demo --keep kept").exit, 2, "nothing is overwritten");
     secrets_stay_where_they_belong(&kept);
+}
+
+/// Runs the demo with servers that go on, talks to one of them, and ends it as Ctrl-C does.
+fn served(at: &Path) -> Value {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_veilpass"))
+        .args(["demo", "--people", "1500", "--keep", "kept", "--serve", "--json"])
+        .current_dir(at)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut said = BufReader::new(child.stderr.take().unwrap());
+    let mut forum = None;
+    let mut line = String::new();
+    while forum.is_none() && said.read_line(&mut line).unwrap() > 0 {
+        let words = line.split_whitespace().collect::<Vec<_>>();
+        forum = (words.first() == Some(&"forum")).then(|| words[1].to_owned());
+        line.clear();
+    }
+    let forum = forum.expect("the addresses are printed");
+    let ready = get(&client(), &format!("{forum}/readyz"), None).unwrap();
+    assert_eq!((ready.0, &ready.1["epoch"]), (200, &json!(3)));
+    let pid = rustix::process::Pid::from_raw(child.id() as i32).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    assert!(get(&client(), &format!("{forum}/readyz"), None).is_none(), "the servers have ended");
+    serde_json::from_slice(&output.stdout).unwrap()
 }
 
 /// All databases, folders and logs of the run are searched for what is each person's own.
