@@ -1,6 +1,10 @@
 //! Statement `attest-v1`: circuit, private inputs, plain check.
 
+pub mod agreement;
+pub mod audit;
+pub mod cases;
 mod circuit;
+pub mod controls;
 mod native_check;
 mod witness;
 

@@ -26,6 +26,15 @@ pub struct Unnoticed {
     pub mutation: Mutation,
 }
 
+/// What mutating every wire gave.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Mutations {
+    /// Mutations that were tried.
+    pub tried: usize,
+    /// Those that no row noticed.
+    pub unnoticed: Vec<Unnoticed>,
+}
+
 /// The assignment to start from does not satisfy the matrices.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("row {row} does not hold before any mutation")]
@@ -42,13 +51,13 @@ struct Occurrence {
 
 /// Mutates every wire but the constant one in turn and lists the mutations that break no row. Only the
 /// rows in which a wire occurs are looked at: the others cannot change.
-pub fn unnoticed(matrices: &Matrices, assignment: &[Fr], chosen: Fr) -> Result<Vec<Unnoticed>, Unsatisfied> {
+pub fn unnoticed(matrices: &Matrices, assignment: &[Fr], chosen: Fr) -> Result<Mutations, Unsatisfied> {
     let values: Vec<[Fr; 3]> = (0..matrices.rows()).map(|row| matrices.evaluate(row, assignment)).collect();
     if let Some(row) = values.iter().position(|[a, b, c]| a * b != *c) {
         return Err(Unsatisfied { row });
     }
     let columns = columns(matrices);
-    let mut out = Vec::new();
+    let mut out = Mutations::default();
     for (wire, occurrences) in columns.iter().enumerate().skip(1) {
         let old = assignment.get(wire).copied().unwrap_or_default();
         let mutations = [
@@ -58,8 +67,12 @@ pub fn unnoticed(matrices: &Matrices, assignment: &[Fr], chosen: Fr) -> Result<V
             (Mutation::Chosen, chosen),
         ];
         for (mutation, new) in mutations {
-            if new != old && !occurrences.iter().any(|o| breaks(&values[o.row], o, new - old)) {
-                out.push(Unnoticed { wire, mutation });
+            if new == old {
+                continue;
+            }
+            out.tried += 1;
+            if !occurrences.iter().any(|o| breaks(&values[o.row], o, new - old)) {
+                out.unnoticed.push(Unnoticed { wire, mutation });
             }
         }
     }
@@ -108,7 +121,8 @@ mod tests {
         let mut matrices = Shape::new(rows, 1, wires.len()).matrices().clone();
         let found = unnoticed(&matrices, &wires, Fr::from(99u64)).unwrap();
         let all = [Mutation::PlusOne, Mutation::MinusOne, Mutation::Complement, Mutation::Chosen];
-        assert_eq!(found, all.map(|mutation| Unnoticed { wire: 2, mutation }));
+        assert_eq!(found.tried, 3 * 4);
+        assert_eq!(found.unnoticed, all.map(|mutation| Unnoticed { wire: 2, mutation }));
 
         matrices.abc[2][0].clear();
         assert_eq!(unnoticed(&matrices, &wires, Fr::ZERO), Err(Unsatisfied { row: 0 }));

@@ -1,11 +1,12 @@
 //! Every clause tampered with: native check and circuit name it, both.
 
-use crate::cases::{self, amount, fr, tamper};
+use crate::amount;
 use ark_bn254::Fr;
 use ark_ff::AdditiveGroup;
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use std::collections::BTreeSet;
 use veilpass_circuits::attest::Statement;
+use veilpass_circuits::attest::cases::{self, fr, tamper};
 use veilpass_circuits::{Clause, Witness, assign, circuit_check, native_check, shape};
 use veilpass_protocol::field::from_hex;
 

@@ -1,12 +1,12 @@
 //! The shape: pinned, equal for all witnesses, and what arkworks sees.
 
-use crate::cases;
 use ark_bn254::Fr;
 use ark_relations::gr1cs::{
     ConstraintSynthesizer, ConstraintSystem, ConstraintSystemRef, OptimizationGoal, R1CS_PREDICATE_LABEL,
     SynthesisMode,
 };
 use rand::{SeedableRng, rngs::StdRng};
+use veilpass_circuits::attest::cases;
 use veilpass_circuits::{Attest, Gadget, Shape, Stats, assign, shape};
 
 const PINNED: &str = include_str!("../../attest-v1.shape");

@@ -1,23 +1,22 @@
-//! Statements with their witnesses: good ones, tampered ones, random ones.
+//! Statements with their witnesses, for audits and tests: good ones, tampered ones, bent ones.
+//!
+//! They are numbers that the clauses speak of, not people: dates need not exist, codes need not be assigned.
 
-use ark_bn254::Fr;
+use super::{Statement, Witness};
+use crate::Clause;
 use ark_ff::{AdditiveGroup, Field, UniformRand};
-use rand::{Rng, rngs::StdRng, seq::SliceRandom};
-use veilpass_circuits::attest::Statement;
-use veilpass_circuits::{Clause, Witness};
+use rand::{Rng, rngs::StdRng};
+use veilpass_protocol::field::Fr;
 use veilpass_protocol::poseidon::hash;
 
-/// Number of random cases: more with `VEILPASS_LONG=1`.
-pub fn amount(usual: u64, long: u64) -> u64 {
-    if std::env::var("VEILPASS_LONG").is_ok_and(|v| v == "1") { long } else { usual }
-}
-
+/// A small number as a field element.
 pub fn fr(n: u64) -> Fr {
     Fr::from(n)
 }
 
 /// The fields of `P` as numbers; here they need not make sense.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs)]
 pub struct Fields {
     pub birth_date: u64,
     pub expires_on: u64,
@@ -51,10 +50,13 @@ impl Fields {
 /// A statement, its witness, and what makes it easy to bend.
 #[derive(Debug, Clone)]
 pub struct Case {
+    /// What `packed` is made of.
     pub fields: Fields,
     /// Place of the current node at each level.
     pub places: [usize; 11],
+    /// The public inputs.
     pub statement: Statement,
+    /// The private inputs.
     pub witness: Witness,
 }
 
@@ -226,7 +228,7 @@ pub fn random(rng: &mut StdRng) -> Case {
     let mut days: [u64; 3] = std::array::from_fn(|_| rng.gen_range(0..262_144));
     days.sort_unstable();
     (case.fields.enrolled_on, case.fields.expires_on) = (days[0], days[2]);
-    let slots = *[1, 2, 7, 65_536].choose(rng).unwrap();
+    let slots = pick([1, 2, 7, 65_536], rng);
     let Fields { birth_date, enrolled_on, sex, document_class, generation, .. } = case.fields;
     let s = &mut case.statement;
     s.valid_on = fr(days[1]);
@@ -257,14 +259,12 @@ pub fn five(rng: &mut StdRng) -> [Case; 5] {
 /// Two clauses cannot fail: S3 defines C and D, so a wrong secret makes another leaf (S1); S14 is in no
 /// row, so another challenge is another proof, not another verdict.
 pub fn tamper(clause: Clause, rng: &mut StdRng) -> (Case, Option<Clause>) {
-    let mut case = [typical, tight, random].choose(rng).unwrap()(rng);
+    let mut case = pick([typical as fn(&mut StdRng) -> Case, tight, random], rng)(rng);
     let f = case.fields.clone();
     let level = rng.gen_range(0..11);
     let any = Fr::rand(rng);
     let beyond = |low: u64, rng: &mut StdRng| {
-        *[fr(low), fr(low + 1), fr(low << 20), -fr(1 << 20), fr(2).inverse().unwrap(), any]
-            .choose(rng)
-            .unwrap()
+        pick([fr(low), fr(low + 1), fr(low << 20), -fr(1 << 20), half(), any], rng)
     };
     let way = rng.gen_range(0..3);
     let s = &mut case.statement;
@@ -282,8 +282,7 @@ pub fn tamper(clause: Clause, rng: &mut StdRng) -> (Case, Option<Clause>) {
             case.rehang();
         }
         (Clause::S2, _) => {
-            case.witness.packed =
-                *[fr(2).pow([99u64]), -Fr::ONE, fr(2).inverse().unwrap(), any].choose(rng).unwrap();
+            case.witness.packed = pick([fr(2).pow([99u64]), -Fr::ONE, half(), any], rng);
             case.rehang();
         }
         (Clause::S3, 0) => case.witness.d += fr(1),
@@ -335,4 +334,96 @@ pub fn tamper(clause: Clause, rng: &mut StdRng) -> (Case, Option<Clause>) {
         other => Some(other),
     };
     (case, expected)
+}
+
+/// 1/2: no small number at all.
+fn half() -> Fr {
+    fr(2).inverse().unwrap_or_default()
+}
+
+/// One of them.
+fn pick<T: Copy, const N: usize>(items: [T; N], rng: &mut StdRng) -> T {
+    items[rng.gen_range(0..N)]
+}
+
+/// A value that lies on or near an edge, or anywhere.
+fn value(old: Fr, rng: &mut StdRng) -> Fr {
+    let edges = [
+        0u64,
+        1,
+        2,
+        15,
+        16,
+        127,
+        128,
+        255,
+        256,
+        1023,
+        1024,
+        65_535,
+        65_536,
+        65_537,
+        262_143,
+        262_144,
+        u64::MAX,
+    ];
+    match rng.gen_range(0..9) {
+        0 => old + fr(1),
+        1 => old - fr(1),
+        2 => -old,
+        3 => fr(pick(edges, rng)),
+        4 => -fr(pick(edges, rng)),
+        5 => fr(rng.r#gen::<u64>() >> rng.gen_range(0..64)),
+        6 => old + fr(2).pow([rng.gen_range(0..254u64)]),
+        7 => fr(pick(edges, rng)) * half(),
+        _ => Fr::rand(rng),
+    }
+}
+
+/// One to three random changes; now and then the tree or the pseudonym is made to agree again, so that
+/// later clauses are reached.
+pub fn bend(case: &mut Case, rng: &mut StdRng) {
+    for _ in 0..rng.gen_range(1..4) {
+        match rng.gen_range(0..10) {
+            0..5 => {
+                let mut inputs = case.statement.to_array();
+                let i = rng.gen_range(0..14);
+                inputs[i] = value(inputs[i], rng);
+                case.statement = Statement::from_array(inputs);
+            }
+            5 => {
+                let f = &mut case.fields;
+                let mut fields = vec![
+                    (&mut f.birth_date, 18),
+                    (&mut f.expires_on, 18),
+                    (&mut f.enrolled_on, 18),
+                    (&mut f.sex, 2),
+                    (&mut f.document_class, 4),
+                    (&mut f.nationality, 10),
+                    (&mut f.province, 7),
+                    (&mut f.generation, 8),
+                ];
+                let (field, width) = fields.swap_remove(rng.gen_range(0..8));
+                *field = rng.gen_range(0..1 << width);
+                case.witness.packed = case.fields.pack();
+            }
+            6 => {
+                let w = &mut case.witness;
+                let secret = vec![&mut w.k, &mut w.d, &mut w.link].swap_remove(rng.gen_range(0..3));
+                *secret = value(*secret, rng);
+            }
+            7 => case.witness.packed = value(case.witness.packed, rng),
+            8 => case.witness.slot = value(case.witness.slot, rng),
+            _ => {
+                let child = &mut case.witness.path[rng.gen_range(0..11)][rng.gen_range(0..8)];
+                *child = value(*child, rng);
+            }
+        }
+    }
+    if rng.gen_range(0..8) > 0 {
+        case.rehang();
+    }
+    if rng.gen_range(0..8) > 0 {
+        case.rename();
+    }
 }
