@@ -7,6 +7,7 @@ use ark_ff::AdditiveGroup;
 use ark_relations::gr1cs::Matrix;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
+use std::collections::HashMap;
 use std::sync::LazyLock;
 use veilpass_protocol::field::{Fr, to_bytes};
 
@@ -41,6 +42,42 @@ impl Matrices {
     pub fn holds(&self, row: usize, assignment: &[Fr]) -> bool {
         let [a, b, c] = self.evaluate(row, assignment);
         a * b == c
+    }
+}
+
+/// Matrices for judging many assignments: each combination stands there once, however often rows use it (an S-box
+/// uses its input three times).
+pub struct Combinations {
+    /// The distinct rows of A, B and C.
+    distinct: Vec<Vec<(Fr, usize)>>,
+    /// For each row the places of its three in `distinct`.
+    rows: Vec<[usize; 3]>,
+}
+
+impl Combinations {
+    /// Finds equal combinations.
+    pub fn of(matrices: &Matrices) -> Combinations {
+        let mut places: HashMap<&[(Fr, usize)], usize> = HashMap::new();
+        let mut distinct = Vec::new();
+        let mut place = |entries| {
+            *places.entry(entries).or_insert_with(|| {
+                distinct.push(entries.to_vec());
+                distinct.len() - 1
+            })
+        };
+        let [a, b, c] = &matrices.abc;
+        let rows = a.iter().zip(b).zip(c).map(|((a, b), c)| [place(a), place(b), place(c)]).collect();
+        Combinations { distinct, rows }
+    }
+
+    /// The rows that an assignment breaks, ascending: what [`Matrices::holds`] says of each. Values that the
+    /// assignment does not have are zero.
+    pub fn failing_rows(&self, assignment: &[Fr]) -> Vec<usize> {
+        let value = |wire: usize| assignment.get(wire).copied().unwrap_or_default();
+        let sum = |entries: &Vec<(Fr, usize)>| entries.iter().map(|(c, wire)| value(*wire) * c).sum();
+        let values: Vec<Fr> = self.distinct.iter().map(sum).collect();
+        let fails = |[a, b, c]: &[usize; 3]| values[*a] * values[*b] != values[*c];
+        self.rows.iter().enumerate().filter(|(_, row)| fails(row)).map(|(row, _)| row).collect()
     }
 }
 

@@ -7,8 +7,7 @@
 use super::cases::{self, Case};
 use super::{assign, native_check};
 use crate::clause::Clause;
-use crate::shape::Matrices;
-use crate::shape::shape;
+use crate::shape::{Combinations, Matrices, shape};
 use ark_ff::UniformRand;
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use serde::Serialize;
@@ -74,8 +73,10 @@ pub fn statement(seed: u64) -> Case {
 
 /// Judges statements with the rows of `attest-v1`. `progress` is told how many are done, from any thread.
 pub fn agreement(seed: u64, statements: u64, progress: &(dyn Fn(u64) + Sync)) -> Agreement {
+    let (combinations, tags) = (Combinations::of(shape().matrices()), shape().tags());
     judge(seed, statements, progress, &statement, &|case| {
-        shape().failing_clause(&assign(&case.statement, &case.witness))
+        let failing = combinations.failing_rows(&assign(&case.statement, &case.witness));
+        failing.into_iter().filter_map(|row| tags.get(row)).map(|tag| tag.clause).min()
     })
 }
 

@@ -6,7 +6,9 @@ use ark_relations::gr1cs::{
     SynthesisMode,
 };
 use rand::{SeedableRng, rngs::StdRng};
+use veilpass_circuits::attest::agreement::statement;
 use veilpass_circuits::attest::cases;
+use veilpass_circuits::shape::Combinations;
 use veilpass_circuits::{Attest, Gadget, Shape, Stats, assign, shape};
 
 const PINNED: &str = include_str!("../../attest-v1.shape");
@@ -101,4 +103,24 @@ fn arkworks_sees_the_same_assignment() {
         let theirs = [cs.instance_assignment().unwrap(), cs.witness_assignment().unwrap()].concat();
         assert_eq!(theirs, **assignment, "case {i}");
     }
+}
+
+/// The fast way to judge an assignment is the slow one, also for false statements and for nonsense.
+#[test]
+fn combinations_judge_as_the_rows_do() {
+    let combinations = Combinations::of(shape().matrices());
+    let mut broken = 0;
+    for seed in 0..60 {
+        let case = statement(seed);
+        let mut assignment = assign(&case.statement, &case.witness).to_vec();
+        if seed % 3 == 0 {
+            let wires = assignment.len() as u64;
+            assignment[(seed * 97 % wires) as usize] += Fr::from(seed);
+            assignment.truncate((wires - seed % 2) as usize);
+        }
+        let slow: Vec<usize> = shape().failing_rows(&assignment).collect();
+        assert_eq!(combinations.failing_rows(&assignment), slow, "seed {seed}");
+        broken += usize::from(!slow.is_empty());
+    }
+    assert!(broken > 20 && broken < 60, "{broken}");
 }
