@@ -43,6 +43,20 @@ impl Matrices {
         let [a, b, c] = self.evaluate(row, assignment);
         a * b == c
     }
+
+    /// SHA-256 over A, then B, then C, row by row: u32 number of entries, then (u32 wire, 32-byte
+    /// coefficient) ascending by wire, all big-endian (contract §9).
+    pub fn digest(&self) -> [u8; 32] {
+        let mut hash = Sha256::new();
+        for row in self.abc.iter().flatten() {
+            hash.update((row.len() as u32).to_be_bytes());
+            for (coefficient, wire) in row {
+                hash.update((*wire as u32).to_be_bytes());
+                hash.update(to_bytes(coefficient));
+            }
+        }
+        hash.finalize().into()
+    }
 }
 
 /// Matrices for judging many assignments: each combination stands there once, however often rows use it (an S-box
@@ -142,18 +156,9 @@ impl Shape {
         self.failing_rows(assignment).filter_map(|row| self.tags.get(row)).map(|tag| tag.clause).min()
     }
 
-    /// SHA-256 over A, then B, then C, row by row: u32 number of entries, then (u32 wire, 32-byte
-    /// coefficient) ascending by wire, all big-endian (contract §9).
+    /// [`Matrices::digest`].
     pub fn digest(&self) -> [u8; 32] {
-        let mut hash = Sha256::new();
-        for row in self.matrices.abc.iter().flatten() {
-            hash.update((row.len() as u32).to_be_bytes());
-            for (coefficient, wire) in row {
-                hash.update((*wire as u32).to_be_bytes());
-                hash.update(to_bytes(coefficient));
-            }
-        }
-        hash.finalize().into()
+        self.matrices.digest()
     }
 
     /// Counts and ledger.
