@@ -1,6 +1,7 @@
 //! Tests of keys, proofs and the verifier against arkworks' own prover and verifier.
 
 mod ark_twin;
+mod circom;
 mod fixture;
 mod forged;
 mod keys;
