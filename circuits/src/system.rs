@@ -8,6 +8,7 @@
 
 use crate::clause::{Clause, Gadget, Tag};
 use ark_ff::{AdditiveGroup, Field};
+use std::collections::BTreeMap;
 use std::ops::{Add, Mul, Sub};
 use veilpass_protocol::field::Fr;
 use zeroize::Zeroizing;
@@ -95,6 +96,8 @@ pub struct Builder {
     wires: Zeroizing<Vec<Fr>>,
     rows: Option<Vec<Row>>,
     tag: Tag,
+    /// First wire and name of each part of the circuit; none where no rows are kept.
+    parts: Vec<(usize, String)>,
 }
 
 /// Room for every wire of `attest-v1`, so that the vector with the secrets is not moved as it grows.
@@ -114,12 +117,40 @@ impl Builder {
     fn new(rows: Option<Vec<Row>>) -> Builder {
         let mut wires = Zeroizing::new(Vec::with_capacity(EXPECTED_WIRES));
         wires.push(Fr::ONE);
-        Builder { wires, rows, tag: Tag { clause: Clause::S1, gadget: Gadget::Path } }
+        let tag = Tag { clause: Clause::S1, gadget: Gadget::Path };
+        Builder { wires, rows, tag, parts: Vec::new() }
     }
 
-    /// The rows that follow belong to this clause and ledger line.
+    /// The rows that follow belong to this clause and ledger line; the wires are named after them.
     pub fn enforce(&mut self, clause: Clause, gadget: Gadget) {
         self.tag = Tag { clause, gadget };
+        self.part(|| format!("{gadget}.{clause}"));
+    }
+
+    /// The wires that follow are named after this part of the circuit. It is not asked for its name where
+    /// nobody wants one.
+    pub fn part(&mut self, name: impl FnOnce() -> String) {
+        if self.rows.is_some() {
+            self.parts.push((self.wires.len(), name()));
+        }
+    }
+
+    /// A name for each wire: `one`, then those of the inputs, then each part's with the number of the wire
+    /// within it, `leaf.S2[17]`.
+    pub fn names(&self, inputs: impl IntoIterator<Item = String>) -> Vec<String> {
+        let mut names: Vec<String> = std::iter::once("one".to_owned()).chain(inputs).collect();
+        let mut parts = self.parts.iter().peekable();
+        let mut part = "wire";
+        let mut counts = BTreeMap::new();
+        for wire in names.len()..self.wires.len() {
+            while let Some((_, name)) = parts.next_if(|(first, _)| *first <= wire) {
+                part = name;
+            }
+            let count: &mut usize = counts.entry(part).or_default();
+            names.push(format!("{part}[{count}]"));
+            *count += 1;
+        }
+        names
     }
 
     /// A constant: a multiple of wire 0.
@@ -180,6 +211,35 @@ mod tests {
         assert!((&x - &x).terms().is_empty());
         assert!((&x * Fr::ZERO).terms().is_empty());
         assert!(b.constant(Fr::ZERO).terms().is_empty());
+    }
+
+    #[test]
+    fn wires_have_names() {
+        let build = |mut b: Builder| {
+            let x = b.wire(Fr::ONE);
+            b.product(&x, &x);
+            b.enforce(Clause::S6, Gadget::Comparisons);
+            b.product(&x, &x);
+            b.product(&x, &x);
+            b.part(|| "empty".into());
+            b.part(|| "path.level3".into());
+            b.product(&x, &x);
+            b.enforce(Clause::S6, Gadget::Comparisons);
+            b.product(&x, &x);
+            b.names(["x".to_owned()])
+        };
+        let s6 = "comparisons.S6";
+        let expected = [
+            "one",
+            "x",
+            "wire[0]",
+            &format!("{s6}[0]"),
+            &format!("{s6}[1]"),
+            "path.level3[0]",
+            &format!("{s6}[2]"),
+        ];
+        assert_eq!(build(Builder::with_rows()), expected);
+        assert_eq!(build(Builder::wires_only())[6], "wire[4]", "no names are kept");
     }
 
     #[test]

@@ -52,7 +52,9 @@ pub(crate) fn synthesize(b: &mut Builder, inputs: Option<(&Statement, &Witness)>
     let path = witness.path.map(|children| children.map(|value| b.wire(value)));
 
     b.enforce(Clause::S3, Gadget::Commitments);
+    b.part(|| "commitments.identity".into());
     let identity_commitment = hash(b, [&k]);
+    b.part(|| "commitments.device".into());
     let device_commitment = hash(b, [&d]);
 
     b.enforce(Clause::S2, Gadget::Unpacking);
@@ -99,7 +101,9 @@ pub(crate) fn synthesize(b: &mut Builder, inputs: Option<(&Statement, &Witness)>
 fn assert_path(b: &mut Builder, leaf: Lc, path: &[[Lc; 8]], root: &Lc) {
     let mut current = leaf;
     for (level, children) in path.iter().enumerate() {
+        b.part(|| format!("path.level{level}.member"));
         assert_member(b, &current, children);
+        b.part(|| format!("path.level{level}.hash"));
         if level + 1 < path.len() {
             current = hash(b, children.each_ref());
         } else {
@@ -145,6 +149,13 @@ pub fn assign(statement: &Statement, witness: &Witness) -> Zeroizing<Vec<Fr>> {
     let mut b = Builder::wires_only();
     synthesize(&mut b, Some((statement, witness)));
     b.finish().0
+}
+
+/// A name for each wire of the circuit: of the inputs their own, of what is computed the place where.
+pub fn wire_names() -> Vec<String> {
+    let mut b = Builder::with_rows();
+    synthesize(&mut b, None);
+    b.names(Statement::NAMES.map(String::from).into_iter().chain(Witness::names()))
 }
 
 /// What the rows of the real matrices say: the lowest failing clause, if any.

@@ -30,6 +30,17 @@ pub struct Witness {
     pub path: [[Fr; ARITY]; DEPTH],
 }
 
+impl Witness {
+    /// Names of the private inputs, in the order of their wires.
+    pub fn names() -> impl Iterator<Item = String> {
+        let children = |level| (0..ARITY).map(move |child| format!("path[{level}][{child}]"));
+        ["k", "d", "packed", "link", "slot"]
+            .map(String::from)
+            .into_iter()
+            .chain((0..DEPTH).flat_map(children))
+    }
+}
+
 impl Default for Witness {
     /// All zero: satisfies nothing, but has the shape.
     fn default() -> Witness {

@@ -7,7 +7,7 @@ use ark_relations::gr1cs::{
 };
 use rand::{SeedableRng, rngs::StdRng};
 use veilpass_circuits::attest::agreement::statement;
-use veilpass_circuits::attest::cases;
+use veilpass_circuits::attest::{Statement, cases, wire_names};
 use veilpass_circuits::shape::Combinations;
 use veilpass_circuits::{Attest, Gadget, Shape, Stats, assign, shape};
 
@@ -54,6 +54,40 @@ fn the_column_of_the_challenge_is_empty() {
     assert_eq!(shape().wires_in_no_row(), [challenge]);
     let entries = shape().matrices().abc.iter().flatten().flatten();
     assert_eq!(entries.filter(|(_, wire)| *wire == challenge).count(), 0);
+}
+
+/// The name of an input's wire is the input's own, and no two wires share a name.
+#[test]
+fn wires_have_names() {
+    let names = wire_names();
+    let case = cases::typical(&mut StdRng::seed_from_u64(4));
+    let assignment = assign(&case.statement, &case.witness);
+    assert_eq!(names.len(), assignment.len());
+    let value = |name: &str| assignment[names.iter().position(|n| n == name).unwrap()];
+    for (name, expected) in Statement::NAMES.iter().zip(case.statement.to_array()) {
+        assert_eq!(value(name), expected, "{name}");
+    }
+    let w = &case.witness;
+    for (name, expected) in [
+        ("k", w.k),
+        ("d", w.d),
+        ("packed", w.packed),
+        ("link", w.link),
+        ("slot", w.slot),
+        ("path[3][5]", w.path[3][5]),
+    ] {
+        assert_eq!(value(name), expected, "{name}");
+    }
+    // The last S-box of the path is an equality, so its wires are two less than its rows are three.
+    for name in [
+        "commitments.identity[212]",
+        "path.level3.member[5]",
+        "path.level0.hash[401]",
+        "path.level10.hash[400]",
+    ] {
+        assert!(names.iter().any(|n| n == name), "{name}");
+    }
+    assert_eq!(names.iter().collect::<std::collections::BTreeSet<_>>().len(), names.len());
 }
 
 #[test]
