@@ -4,6 +4,7 @@ mod authority;
 mod common;
 mod debug;
 mod demo;
+mod export;
 mod network;
 mod outcome;
 mod params;

@@ -1,15 +1,16 @@
 //! `veilpass params`: keys and the circuit's figures.
 
 use crate::common::{read, verifying_key};
+use crate::export::{self, Export};
 use crate::outcome::{Failure, Reply, pretty};
 use crate::progress;
-use clap::{Subcommand, ValueEnum};
+use clap::Subcommand;
 use rand::rngs::OsRng;
 use serde::Serialize;
 use serde_json::json;
 use std::path::PathBuf;
 use veilpass_circuits::{Stats, shape};
-use veilpass_params::{inspect, setup, snarkjs};
+use veilpass_params::{inspect, setup};
 use veilpass_protocol::circuit_id::CircuitId;
 use veilpass_server::files::{Access, FileError, make_folder, write};
 use veilpass_verifier::{Origin, VerifyingKey};
@@ -28,27 +29,10 @@ pub enum Params {
         /// Proving or verifying key
         file: PathBuf,
     },
-    /// Write a key in another system's form
-    Export {
-        /// The form
-        #[arg(long)]
-        format: Format,
-        /// Verifying key file [default: the DEV key]
-        #[arg(long)]
-        key: Option<PathBuf>,
-        /// Folder that gets verification_key.json
-        #[arg(long)]
-        out: PathBuf,
-    },
+    /// Write a key, the circuit or an assignment in another system's form
+    Export(Export),
     /// Rows, wires and entries of the circuit, gadget by gadget
     Stats,
-}
-
-/// Forms of export.
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub enum Format {
-    /// verification_key.json
-    Snarkjs,
 }
 
 /// Runs one of them.
@@ -83,15 +67,7 @@ pub fn run(command: Params) -> Result<Reply, Failure> {
             let text = pretty(&json);
             Ok(Reply::raw(json, text))
         }
-        Params::Export { format: Format::Snarkjs, key, out } => {
-            let key = VerifyingKey::from_bytes(&verifying_key(key.as_ref())?);
-            let key = key.map_err(|e| Failure::refused(e.code(), &e))?;
-            let disk = |e: FileError| Failure::Fault(e.to_string());
-            make_folder(&out).map_err(disk)?;
-            let file = out.join("verification_key.json");
-            write(&file, snarkjs::verification_key(&key).as_bytes(), Access::Public).map_err(disk)?;
-            Reply::new(&json!({"file": file}), format!("{}", file.display()))
-        }
+        Params::Export(what) => export::run(&what),
         Params::Stats => {
             let key = VerifyingKey::from_bytes(&verifying_key(None)?);
             let key = key.map_err(|e| Failure::refused(e.code(), &e))?;

@@ -74,12 +74,17 @@ impl Private {
     }
 }
 
-/// Answers one line.
-pub fn line(bytes: &[u8]) -> Result<Verdicts, LineError> {
+/// Reads a line: any field elements as public and private inputs.
+pub fn claim(bytes: &[u8]) -> Result<(Statement, Witness), LineError> {
     let line: Line = json::parse(bytes).map_err(|e| LineError::new("request_syntax", e))?;
     let public: Vec<Fr> = line.public.iter().map(|x| fr(x)).collect::<Result<_, _>>()?;
     let public: [Fr; INPUTS] = exactly(public, "public inputs")?;
-    let (statement, witness) = (Statement::from_array(public), line.private.witness()?);
+    Ok((Statement::from_array(public), line.private.witness()?))
+}
+
+/// Answers one line.
+pub fn line(bytes: &[u8]) -> Result<Verdicts, LineError> {
+    let (statement, witness) = claim(bytes)?;
     Ok(Verdicts {
         native: native_check(&statement, &witness).into(),
         circuit: circuit_check(&statement, &witness).into(),

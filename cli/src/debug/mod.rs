@@ -1,7 +1,7 @@
 //! `veilpass debug`: the system's values one by one, for an implementation of one's own (contract §9).
 
 mod compute;
-mod eval;
+pub mod eval;
 mod present;
 
 use crate::common::Clock;

@@ -3,6 +3,7 @@
 mod attacks;
 mod binary;
 mod demo;
+mod export;
 mod fake;
 mod join;
 mod killed;

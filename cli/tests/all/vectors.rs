@@ -11,7 +11,7 @@ fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/vectors/v1")
 }
 
-fn lines(name: &str) -> Vec<Value> {
+pub fn lines(name: &str) -> Vec<Value> {
     let text = std::fs::read_to_string(folder().join(name)).unwrap();
     text.lines().map(|l| serde_json::from_str(l).unwrap()).collect()
 }
