@@ -4,7 +4,7 @@ use crate::attest::synthesize;
 use crate::clause::{Clause, Gadget, Tag};
 use crate::system::{Builder, Lc, Row};
 use ark_ff::AdditiveGroup;
-use ark_relations::gr1cs::Matrix;
+use ark_relations::gr1cs::{ConstraintSystemRef, Matrix, R1CS_PREDICATE_LABEL};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
@@ -24,6 +24,20 @@ pub struct Matrices {
 }
 
 impl Matrices {
+    /// The matrices of anybody's circuit in arkworks, after synthesis, merged and sorted as they are here. `None` for a
+    /// system with other predicates than R1CS, or one that keeps no matrices.
+    pub fn of_constraint_system(system: &ConstraintSystemRef<Fr>) -> Option<Matrices> {
+        let mut predicates = system.to_matrices().ok()?;
+        let [a, b, c]: [Matrix<Fr>; 3] = predicates.remove(R1CS_PREDICATE_LABEL)?.try_into().ok()?;
+        let merged = |matrix: Matrix<Fr>| matrix.into_iter().map(merge).collect();
+        let (inputs, private) = (system.num_instance_variables(), system.num_witness_variables());
+        predicates.is_empty().then(|| Matrices {
+            abc: [merged(a), merged(b), merged(c)],
+            inputs,
+            wires: inputs + private,
+        })
+    }
+
     /// Number of rows.
     pub fn rows(&self) -> usize {
         self.abc[0].len()
@@ -57,6 +71,20 @@ impl Matrices {
         }
         hash.finalize().into()
     }
+}
+
+/// One entry per wire, ascending, none zero.
+pub(crate) fn merge(mut entries: Vec<(Fr, usize)>) -> Vec<(Fr, usize)> {
+    entries.sort_by_key(|(_, wire)| *wire);
+    entries.dedup_by(|next, kept| {
+        let same = next.1 == kept.1;
+        if same {
+            kept.0 += next.0;
+        }
+        same
+    });
+    entries.retain(|(c, _)| *c != Fr::ZERO);
+    entries
 }
 
 /// Matrices for judging many assignments: each combination stands there once, however often rows use it (an S-box

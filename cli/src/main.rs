@@ -1,5 +1,6 @@
 //! `veilpass`: the whole system in one binary (contract §5).
 
+mod audit;
 mod authority;
 mod common;
 mod debug;

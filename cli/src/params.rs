@@ -1,5 +1,6 @@
 //! `veilpass params`: keys and the circuit's figures.
 
+use crate::audit::{self, Audit};
 use crate::common::{read, verifying_key};
 use crate::export::{self, Export};
 use crate::outcome::{Failure, Reply, pretty};
@@ -33,6 +34,8 @@ pub enum Params {
     Export(Export),
     /// Rows, wires and entries of the circuit, gadget by gadget
     Stats,
+    /// Look mechanically for freedoms and faults in the circuit, or in one of your own
+    Audit(Audit),
 }
 
 /// Runs one of them.
@@ -68,6 +71,7 @@ pub fn run(command: Params) -> Result<Reply, Failure> {
             Ok(Reply::raw(json, text))
         }
         Params::Export(what) => export::run(&what),
+        Params::Audit(what) => audit::run(&what),
         Params::Stats => {
             let key = VerifyingKey::from_bytes(&verifying_key(None)?);
             let key = key.map_err(|e| Failure::refused(e.code(), &e))?;

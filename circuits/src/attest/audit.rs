@@ -39,8 +39,12 @@ pub fn witnesses(seed: u64) -> Vec<Vec<Fr>> {
 
 /// `attest-v1` with its witnesses and what is accepted of it.
 pub fn subject<'a>(witnesses: &'a [Vec<Fr>], accepted: &'a [Accepted], seed: u64) -> Subject<'a> {
-    let chosen = Fr::rand(&mut StdRng::seed_from_u64(seed));
-    Subject { matrices: shape().matrices(), given: given(), witnesses, accepted, chosen }
+    Subject { matrices: shape().matrices(), given: given(), witnesses, accepted, chosen: chosen(seed) }
+}
+
+/// The random value that wires are changed to, for any circuit.
+pub fn chosen(seed: u64) -> Fr {
+    Fr::rand(&mut StdRng::seed_from_u64(seed))
 }
 
 /// How many of a number of random statements with their witnesses, true and false, have the digest of the

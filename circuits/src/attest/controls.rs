@@ -10,7 +10,7 @@ use super::cases::{Case, tamper};
 use crate::audit::{Engine, Propagation, Subject, Unsatisfied, audit};
 use crate::clause::{Clause, Gadget};
 use crate::shape::{Matrices, shape};
-use ark_ff::{AdditiveGroup, Field, UniformRand};
+use ark_ff::{AdditiveGroup, Field};
 use rand::{SeedableRng, rngs::StdRng};
 use serde::Serialize;
 use std::collections::BTreeSet;
@@ -61,7 +61,7 @@ impl Control {
         let witnesses: Vec<Vec<Fr>> =
             honest.iter().map(|witness| propagation.solve(&determined, witness)).collect();
         let accepted = super::audit::accepted();
-        let chosen = Fr::rand(&mut StdRng::seed_from_u64(seed));
+        let chosen = super::audit::chosen(seed);
         let subject = Subject {
             matrices: &self.matrices,
             given: given(),

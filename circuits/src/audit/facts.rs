@@ -1,7 +1,7 @@
 //! What each row says, in the forms that the rules of propagation use.
 
-use crate::shape::Matrices;
-use ark_ff::{AdditiveGroup, Field};
+use crate::shape::{Matrices, merge};
+use ark_ff::Field;
 use veilpass_protocol::field::Fr;
 
 /// Entries `(coefficient, wire)`; wire 0 is the constant one.
@@ -71,17 +71,7 @@ pub(super) fn scaled(entries: &[(Fr, usize)], by: Fr) -> Entries {
 
 /// `x − y`, merged, ascending by wire, without zeros.
 pub(super) fn subtract(x: &[(Fr, usize)], y: &[(Fr, usize)]) -> Entries {
-    let mut all: Entries = x.iter().copied().chain(scaled(y, -Fr::ONE)).collect();
-    all.sort_by_key(|(_, wire)| *wire);
-    all.dedup_by(|next, kept| {
-        let same = next.1 == kept.1;
-        if same {
-            kept.0 += next.0;
-        }
-        same
-    });
-    all.retain(|(c, _)| *c != Fr::ZERO);
-    all
+    merge(x.iter().copied().chain(scaled(y, -Fr::ONE)).collect())
 }
 
 /// Recognises `A · B = 0` as `L · (L − 1) = 0` up to factors, and returns `L`: there is ρ with

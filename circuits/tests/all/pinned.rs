@@ -8,7 +8,7 @@ use ark_relations::gr1cs::{
 use rand::{SeedableRng, rngs::StdRng};
 use veilpass_circuits::attest::agreement::statement;
 use veilpass_circuits::attest::{Statement, cases, wire_names};
-use veilpass_circuits::shape::Combinations;
+use veilpass_circuits::shape::{Combinations, Matrices};
 use veilpass_circuits::{Attest, Gadget, Shape, Stats, assign, shape};
 
 const PINNED: &str = include_str!("../../attest-v1.shape");
@@ -124,6 +124,7 @@ fn arkworks_sees_the_same_matrices() {
     assert_eq!(cs.num_instance_variables(), matrices.inputs);
     assert_eq!(cs.num_instance_variables() + cs.num_witness_variables(), matrices.wires);
     assert_eq!(cs.to_matrices().unwrap()[R1CS_PREDICATE_LABEL], matrices.abc);
+    assert_eq!(Matrices::of_constraint_system(&cs).as_ref(), Some(matrices));
 }
 
 #[test]
