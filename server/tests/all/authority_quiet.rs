@@ -134,7 +134,8 @@ async fn logs_metrics_and_refusals_hold_nothing_of_anybody() {
     assert!(told.len() >= 10, "{told:?}");
     // …and to whom they do not.
     // Dates are looked for whole: the digits of a bare year occur in the fractions of any timestamp.
-    secrets.extend(["secret", "abandon", "1999-11-13", "19991113", "2046-06-01", "20460101"].map(str::to_owned));
+    secrets
+        .extend(["secret", "abandon", "1999-11-13", "19991113", "2046-06-01", "20460101"].map(str::to_owned));
     let body = application_text();
     assert!(body.contains("2046-06-01"), "the search would find what was sent: {body}");
     for (where_, text) in [("log", log.as_str()), ("metrics", metrics.text()), ("refusals", &told.join("\n"))]
