@@ -1,8 +1,10 @@
 //! The lint every key passes before it checks a proof (security.md, "Known failures"; S14).
 //!
 //! Veil Cash, FoomCash and zeto deployed keys whose second phase was skipped, so that δ was still γ
-//! or the generator: anybody could write a proof of anything from the public key alone. The tests
-//! of this module do that too, as a positive control: without the lint those proofs are accepted.
+//! or the generator: anybody could write a proof of anything from the public key alone. A skipped first
+//! phase is no better: it leaves α and β at the generators, and β then is the γ of every ceremony in the
+//! manner of snarkjs. The tests of this module do that too, as a positive control: without the lint
+//! those proofs are accepted. Those of `veilpass-params` repeat it with arkworks' own verifier.
 
 use crate::key::{KeyPoints, PUBLIC_INPUTS};
 use ark_bn254::{G1Affine, G2Affine};
@@ -55,6 +57,13 @@ pub enum KeyFault {
     /// δ is the generator or its negative: nobody contributed to the second phase.
     #[error("delta is the generator or its negative")]
     DeltaIsGenerator,
+    /// α or β is the generator or its negative: nobody contributed to the first phase. With α or β known,
+    /// the powers of τ are enough to choose a proof's other half freely in every row.
+    #[error("{0} is the generator or its negative")]
+    FirstPhaseSkipped(KeyPart),
+    /// β = ±γ: `A = α ± IC(x), B = β` passes for every x; β = ±δ: `A = IC(x), B = γ, C = ∓α`.
+    #[error("beta and {0} are equal or opposite")]
+    BetaIs(KeyPart),
     /// Two IC points are equal or opposite: what one input gains another can lose (S14).
     #[error("IC[{0}] and IC[{1}] are equal or opposite")]
     InputsNotDistinct(usize, usize),
@@ -94,6 +103,18 @@ pub fn lint(key: &KeyPoints) -> Result<(), KeyFault> {
     }
     if same_up_to_sign(&key.delta_g2, &G2Affine::generator()) {
         return Err(KeyFault::DeltaIsGenerator);
+    }
+    if same_up_to_sign(&key.beta_g2, &key.gamma_g2) {
+        return Err(KeyFault::BetaIs(KeyPart::Gamma));
+    }
+    if same_up_to_sign(&key.beta_g2, &key.delta_g2) {
+        return Err(KeyFault::BetaIs(KeyPart::Delta));
+    }
+    if same_up_to_sign(&key.alpha_g1, &G1Affine::generator()) {
+        return Err(KeyFault::FirstPhaseSkipped(KeyPart::Alpha));
+    }
+    if same_up_to_sign(&key.beta_g2, &G2Affine::generator()) {
+        return Err(KeyFault::FirstPhaseSkipped(KeyPart::Beta));
     }
     for (i, p) in key.ic.iter().enumerate() {
         for (j, q) in key.ic.iter().enumerate().skip(i + 1) {
@@ -170,6 +191,48 @@ mod tests {
             let forged = proof_bytes(points.alpha_g1, points.beta_g2, c);
             assert!(accepted_without_lint(&points, &statement, forged), "positive control");
             assert_eq!(lint(&points), Err(KeyFault::DeltaIsGenerator));
+        }
+    }
+
+    /// β = ±γ or ±δ: from the public key alone, too. `powersoftau new` without a contribution leaves β at
+    /// the generator, where γ is: the first of these.
+    #[test]
+    fn beta_equal_or_opposite_to_gamma_or_delta_lets_anybody_forge() {
+        let mut rng = StdRng::seed_from_u64(7);
+        for sign in [Fr::from(1u64), -Fr::from(1u64)] {
+            let known = Trapdoor::from_seed(1);
+            for beta in [sign, sign * known.gamma] {
+                let trapdoor = Trapdoor { beta, gamma: sign * beta, ..known.clone() };
+                let points = trapdoor.points();
+                let statement = any_statement(&mut rng);
+                let t = Fr::from(5u64);
+                // e(α + s·IC, β + tδ) = e(α, β) · e(IC, γ) · e(t(α + s·IC), δ)
+                let a = input_commitment(&points, &statement) * sign + points.alpha_g1;
+                let b = (points.delta_g2 * t + points.beta_g2).into_affine();
+                let forged = proof_bytes(a.into_affine(), b, (a * t).into_affine());
+                assert!(accepted_without_lint(&points, &statement, forged), "positive control");
+                assert_eq!(lint(&points), Err(KeyFault::BetaIs(KeyPart::Gamma)));
+            }
+            let trapdoor = Trapdoor { beta: sign * known.delta, ..known };
+            let points = trapdoor.points();
+            let statement = any_statement(&mut rng);
+            // e(IC, γ) = e(α, β) · e(IC, γ) · e(−s·α, δ)
+            let a = input_commitment(&points, &statement);
+            let forged = proof_bytes(a, points.gamma_g2, (points.alpha_g1 * -sign).into_affine());
+            assert!(accepted_without_lint(&points, &statement, forged), "positive control");
+            assert_eq!(lint(&points), Err(KeyFault::BetaIs(KeyPart::Delta)));
+        }
+    }
+
+    /// α or β at the generator. What can be forged then needs the powers of τ, so it is in the tests of
+    /// `veilpass-params`, where there is a circuit.
+    #[test]
+    fn a_skipped_first_phase_is_refused() {
+        for value in [Fr::from(1u64), -Fr::from(1u64)] {
+            let alpha = Trapdoor { alpha: value, ..Trapdoor::from_seed(1) }.points();
+            assert_eq!(lint(&alpha), Err(KeyFault::FirstPhaseSkipped(KeyPart::Alpha)));
+            let beta = Trapdoor { beta: value, ..Trapdoor::from_seed(1) }.points();
+            assert_eq!(lint(&beta), Err(KeyFault::FirstPhaseSkipped(KeyPart::Beta)));
         }
     }
 
