@@ -1,6 +1,7 @@
 //! The binary held against docs/spec/contract.md, from outside.
 
 mod attacks;
+mod audit;
 mod binary;
 mod demo;
 mod export;

@@ -8,4 +8,5 @@ mod model;
 mod order;
 mod testkit;
 mod verify;
+mod versions;
 mod world;
