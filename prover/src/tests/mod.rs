@@ -8,3 +8,4 @@ mod files;
 mod proofs;
 mod syncing;
 mod testkit;
+mod toxic;

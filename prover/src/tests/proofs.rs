@@ -10,6 +10,7 @@ use std::convert::Infallible;
 use std::sync::LazyLock;
 use veilpass_circuits::{Clause, Witness};
 use veilpass_params::{ProvingKey, dev};
+use veilpass_protocol::attributes::Attributes;
 use veilpass_protocol::identity::pseudonym;
 use veilpass_protocol::presentation::Presentation;
 use veilpass_protocol::request::Request;
@@ -69,10 +70,14 @@ fn a_platform_accepts_what_a_wallet_presents() {
     }
 }
 
-/// A statement and a witness for it: one leaf in an otherwise empty tree, slot 2 of 3.
 fn satisfied() -> (Statement, Witness) {
+    satisfied_by(adult())
+}
+
+/// A statement and a witness for it: one leaf in an otherwise empty tree, slot 2 of 3.
+pub(super) fn satisfied_by(attributes: Attributes) -> (Statement, Witness) {
     let mut world = World::empty(61);
-    let wallet = world.applicant(adult());
+    let wallet = world.applicant(attributes.clone());
     let mut tree = Tree::new();
     tree.update(&[(9, leaf(&wallet))]).unwrap();
     let poll = Ask { link: veilpass_protocol::scope::LinkKind::Tokens, slots: 3, ..ask() };
@@ -82,7 +87,7 @@ fn satisfied() -> (Statement, Witness) {
     let witness = Witness {
         k: *wallet.k.expose(),
         d: *wallet.d.expose(),
-        packed: adult().pack(),
+        packed: attributes.pack(),
         link: 0.into(),
         slot: 2.into(),
         path: tree.path(9).unwrap().0,
