@@ -1,17 +1,23 @@
-//! The project's chores: `cargo xtask test | vectors | dev-keys | check-direction`.
+//! The project's chores: `cargo xtask test | vectors | dev-keys | check-direction | check-dependencies | deny | sbom`.
 
 mod direction;
+mod metadata;
+mod sbom;
 mod steps;
+mod supply;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 const USAGE: &str = "cargo xtask COMMAND
 
-  test [--long]     everything: formatting, clippy, tests, doc tests, direction, interop
-  check-direction   which crate may depend on which
-  vectors           writes tests/vectors/v1 anew
-  dev-keys          writes params/keys/attest-v1-dev anew (after a change of the circuit)";
+  test [--long]       everything: formatting, clippy, tests, doc tests, direction, interop
+  check-direction     which crate may depend on which
+  check-dependencies  every direct dependency has its reason, and none asks for a newer compiler
+  deny                licences, bans, duplicates and sources, by cargo-deny (installed into target/tools)
+  sbom [TARGET]       the program's bill of materials in CycloneDX, into target/sbom
+  vectors             writes tests/vectors/v1 anew
+  dev-keys            writes params/keys/attest-v1-dev anew (after a change of the circuit)";
 
 fn main() -> ExitCode {
     let root = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
@@ -21,6 +27,10 @@ fn main() -> ExitCode {
         ["test"] => steps::test(&root, false),
         ["test", "--long"] => steps::test(&root, true),
         ["check-direction"] => direction::check(&root).map(|said| println!("{said}")),
+        ["check-dependencies"] => supply::check(&root).map(|said| println!("{said}")),
+        ["deny"] => supply::deny(&root),
+        ["sbom"] => sbom::write(&root, sbom::TARGET).map(|said| println!("{said}")),
+        ["sbom", target] => sbom::write(&root, target).map(|said| println!("{said}")),
         ["vectors"] => steps::vectors(&root),
         ["dev-keys"] => steps::dev_keys(&root),
         _ => {
