@@ -3,6 +3,7 @@
 
 pub mod compute_vectors;
 pub mod eval_vectors;
+pub mod interop;
 pub mod presentation_vectors;
 
 use ark_ff::{AdditiveGroup, UniformRand};
