@@ -1,6 +1,6 @@
 //! What each command runs, with the time that it took.
 
-use crate::direction;
+use crate::{direction, supply};
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -20,12 +20,11 @@ fn run(folder: &Path, program: &str, arguments: &[&str], environment: &[(&str, &
     if status.success() { Ok(()) } else { Err(format!("`{program} {}` failed", arguments.join(" "))) }
 }
 
-/// Everything that CI runs. The budget (build and clippy ≤ 15 minutes, tests ≤ 12, npm ≤ 2) is that of
-/// a fresh clone on 2 cores; a step that takes longer is reported, not failed.
+/// Everything that CI runs. The budget (build and clippy ≤ 15 minutes, tests ≤ 12, cargo-deny ≤ 3, npm ≤ 2) is
+/// that of a fresh clone on 2 cores; a step that takes longer is reported, not failed.
 pub fn test(root: &Path, long: bool) -> Result<(), String> {
-    let cargo = |arguments: &[&str]| {
-        run(root, "cargo", arguments, if long { &[("VEILPASS_LONG", "1")] } else { &[] })
-    };
+    let environment: &[(&str, &str)] = if long { &[("VEILPASS_LONG", "1")] } else { &[] };
+    let cargo = |arguments: &[&str]| run(root, "cargo", arguments, environment);
     let interop = root.join("tests/interop");
     let steps = [
         Step { name: "formatting", budget: 1, run: Box::new(|| cargo(&["fmt", "--all", "--check"])) },
@@ -34,6 +33,12 @@ pub fn test(root: &Path, long: bool) -> Result<(), String> {
             budget: 1,
             run: Box::new(|| direction::check(root).map(|said| println!("{said}"))),
         },
+        Step {
+            name: "reasons for dependencies, compilers",
+            budget: 1,
+            run: Box::new(|| supply::check(root).map(|said| println!("{said}"))),
+        },
+        Step { name: "licences, bans, duplicates, sources", budget: 3, run: Box::new(|| supply::deny(root)) },
         Step {
             name: "clippy, warnings denied",
             budget: 5,
@@ -59,25 +64,12 @@ pub fn test(root: &Path, long: bool) -> Result<(), String> {
         },
         Step {
             name: "snarkjs agrees with our verdicts",
-            budget: 2,
+            budget: if long { 20 } else { 2 },
             run: Box::new(|| {
                 let cases = root.join("target/interop");
                 let folder = cases.to_string_lossy().into_owned();
-                run(
-                    root,
-                    "cargo",
-                    &[
-                        "run",
-                        "--quiet",
-                        "--package",
-                        "veilpass-tests",
-                        "--bin",
-                        "interop-cases",
-                        "--",
-                        &folder,
-                    ],
-                    &[],
-                )?;
+                let bin = "interop-cases";
+                cargo(&["run", "--quiet", "--package", "veilpass-tests", "--bin", bin, "--", &folder])?;
                 run(&interop, "node", &["verify.mjs", &folder], &[])
             }),
         },
