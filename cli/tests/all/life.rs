@@ -100,7 +100,8 @@ impl Stage {
         veilpass(self.at(), line)
     }
 
-    fn request(&self, predicates: &str, more: &str) {
+    /// A request of forum.example, in `R`.
+    pub fn request(&self, predicates: &str, more: &str) {
         let mut words = vec![
             "platform",
             "request",
@@ -117,7 +118,8 @@ impl Stage {
         run(self.at(), &words).ok();
     }
 
-    fn sync(&self) -> Value {
+    /// Syncs the wallet.
+    pub fn sync(&self) -> Value {
         self.run(&format!("wallet sync --dir W --from pub --authority {} --now {NOW}", self.vkey)).ok()
     }
 }

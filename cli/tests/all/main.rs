@@ -7,6 +7,7 @@ mod demo;
 mod export;
 mod fake;
 mod join;
+mod keys;
 mod killed;
 mod known_values;
 mod life;

@@ -13,6 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use veilpass_protocol::circuit_id::CircuitId;
 use veilpass_protocol::scope::Host;
 use veilpass_protocol::tree::Tree;
 
@@ -40,7 +41,13 @@ impl Authority {
         let newest = Epoch::read(state.latest.ok_or(RegistryError::NoEpoch)?, &self.key())?.statement;
         let mut folder = Folder::open(out, &key_line(&self.signer))?;
         for id in &self.circuits {
-            let file = files::read(&circuit_file(&self.folder, id))?;
+            let path = circuit_file(&self.folder, id);
+            let file = files::read(&path)?;
+            // It was checked when the authority was founded, and its name is its hash.
+            if CircuitId::of_file(&file) != *id {
+                let what = format!("{}: not the key of this name; it was changed", path.display());
+                return Err(RegistryError::NotOurs(what));
+            }
             folder.put(&format!("{CIRCUITS}/{id}.vk"), &file)?;
         }
         let tree = seal::tree(newest.places_used, state.leaves).await?;
