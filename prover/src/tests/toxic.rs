@@ -88,7 +88,8 @@ fn a_key_without_blinding_is_refused() {
     assert_eq!(load_file(&toxic).err(), Some(ProvingKeyError::Inconsistent("delta")));
 
     // Its relatives: β gone openly; δ of another value, which its maker knows; δ beyond recognition in G2.
-    let edits: [(fn(&mut ArkKey), &str, &str); 5] = [
+    type Edit = fn(&mut ArkKey);
+    let edits: [(Edit, &str, &str); 5] = [
         (|k| k.beta_g1 = G1Affine::identity(), "beta", "key_unsafe"),
         (|k| k.delta_g1 = G1Affine::generator(), "delta", "key_unsafe"),
         (|k| k.delta_g1 = -k.delta_g1, "delta", "key_unsafe"),

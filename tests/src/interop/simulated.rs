@@ -40,7 +40,7 @@ pub fn simulated<W: Write>(out: &mut Cases<W>, seed: u64, rng: &mut StdRng) -> s
     let gamma_one = Trapdoor { gamma: one, ..good.clone() };
     out.add("simulated: γ is the generator", &case(&gamma_one, any_statement(rng).to_array(), rng))?;
 
-    let sign = if seed % 2 == 0 { one } else { -one };
+    let sign = if seed.is_multiple_of(2) { one } else { -one };
     for (kind, bad) in [
         ("unsafe: γ = ±δ", Trapdoor { gamma: sign * good.delta, ..good.clone() }),
         ("unsafe: δ = ±1", Trapdoor { delta: sign, ..good.clone() }),

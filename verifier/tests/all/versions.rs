@@ -139,9 +139,9 @@ fn every_combination() {
             let verifier = pinned.iter().fold(Verifier::new(policy), |verifier, key| {
                 verifier.with_key(&s.keys[*key].to_bytes()).unwrap()
             });
-            for asked in 0..KEYS.len() {
+            for (asked, asked_for) in KEYS.iter().enumerate() {
                 let request = s.request(asked);
-                for named in 0..KEYS.len() {
+                for (named, name) in KEYS.iter().enumerate() {
                     for setup in 0..2 {
                         let presentation = s.presentation(&request, root, setup, named);
                         for format in FORMATS {
@@ -149,7 +149,7 @@ fn every_combination() {
                             let outcome = verifier.verify(&request, &sent, &epochs, noon());
                             let outcome = outcome.map(|_| ()).map_err(|e| e.code());
                             let want = expected(asked, named, setup, &pinned, format);
-                            let cell = (KEYS[asked], KEYS[named], setup, &pinned, circuits, format);
+                            let cell = (asked_for, name, setup, &pinned, circuits, format);
                             assert_eq!(outcome, want, "{cell:?}");
                             *cells.entry(want.err().unwrap_or("accepted")).or_default() += 1;
                         }
@@ -180,9 +180,9 @@ fn dev_keys_in_the_matrix() {
     let (authority, note, root) = note(vec![s.ids[2]]);
     for dev_allowed in [false, true] {
         let policy = if dev_allowed { Policy::default().allowing_dev_keys() } else { Policy::default() };
-        for key in 0..3 {
-            for asked in 0..KEYS.len() {
-                for named in 0..KEYS.len() {
+        for (key, pinned) in KEYS.iter().enumerate().take(3) {
+            for (asked, asked_for) in KEYS.iter().enumerate() {
+                for (named, name) in KEYS.iter().enumerate() {
                     let request = s.request(asked);
                     let presentation = s.presentation(&request, root, usize::from(asked == 1), named);
                     let outcome = verify_files(&Files {
@@ -200,7 +200,7 @@ fn dev_keys_in_the_matrix() {
                         (true, false, false) => Err("circuit_unknown"),
                         (true, false, true) => Ok(()),
                     };
-                    let cell = (dev_allowed, KEYS[key], KEYS[asked], KEYS[named]);
+                    let cell = (dev_allowed, pinned, asked_for, name);
                     assert_eq!(outcome.map(|_| ()).map_err(|e| e.code()), want, "{cell:?}");
                 }
             }
