@@ -57,12 +57,17 @@ pub(crate) fn check_thresholds(rules: &Rules, predicates: &Predicates, valid_on:
     Ok(())
 }
 
-/// W5: whether an age statement holds on the first and on the last day of the month of `valid_on` as
-/// well, its bounds computed for that day. Otherwise the day on which the answer changes is the
+/// W5: whether an age statement holds on the first day of the month of `valid_on` and on the first day of
+/// the next as well, its bounds computed for that day. Otherwise the day on which the answer changes is the
 /// birthday, and a platform that asks daily sees it.
+///
+/// Both ends are firsts of months, so that "old enough" and "too young" divide the dates of birth at the
+/// same days, whatever the age and the year: what is learned is always from the 2nd of a month to the 1st
+/// of the next (ADR 9).
 pub(crate) fn same_all_month(age: &AgePredicate, birth_date: Day, valid_on: Day) -> bool {
     let (first, last) = valid_on.month_bounds();
-    [first, last].into_iter().all(|day| {
+    let next = last.checked_add(1).unwrap_or(last);
+    [first, next].into_iter().all(|day| {
         let reached = |years: u32| birth_limit(day, years).map(|limit| birth_date <= limit);
         let old_enough = age.at_least.is_none_or(|years| reached(years) == Some(true));
         let young_enough = age.below.is_none_or(|years| reached(years) == Some(false));
@@ -73,6 +78,7 @@ pub(crate) fn same_all_month(age: &AgePredicate, birth_date: Day, valid_on: Day)
 #[cfg(test)]
 mod tests {
     use super::*;
+    use veilpass_protocol::predicates::AGES;
 
     fn at(text: &str) -> Timestamp {
         text.parse().unwrap()
@@ -125,14 +131,15 @@ mod tests {
     }
 
     #[test]
-    fn w5_holds_on_both_ends_of_the_month() {
+    fn w5_holds_at_both_ends_of_the_month() {
         let adult = AgePredicate { at_least: Some(18), below: None };
         let on = day("2026-11-22");
         assert!(same_all_month(&adult, day("2008-11-01"), on));
         assert!(!same_all_month(&adult, day("2008-11-02"), on), "18 from 2 November");
         assert!(!same_all_month(&adult, day("2008-12-01"), on));
         let minor = AgePredicate { at_least: None, below: Some(18) };
-        assert!(same_all_month(&minor, day("2008-12-01"), on));
+        assert!(same_all_month(&minor, day("2008-12-02"), on));
+        assert!(!same_all_month(&minor, day("2008-12-01"), on), "18 on the first day of the next month");
         assert!(!same_all_month(&minor, day("2008-11-30"), on), "18 on the last day");
         // Born on 29 February: 18 from 1 March in other years.
         assert!(!same_all_month(&adult, day("2008-02-29"), day("2026-02-10")));
@@ -141,5 +148,51 @@ mod tests {
         assert!(
             same_all_month(&teen, day("2011-06-15"), on) && !same_all_month(&teen, day("2010-11-15"), on)
         );
+    }
+
+    /// The shortest and the longest run of birth dates that no answer about an age ever tells apart: four
+    /// decades of birth dates, each asked in the months around each of the ages.
+    fn told_apart(answers: fn(&AgePredicate, Day, Day) -> bool) -> (u32, u32) {
+        let (mut shortest, mut longest, mut run) = (u32::MAX, 0, None);
+        for born in day("1971-12-25").number()..day("2012-02-01").number() {
+            let [one, other] = [born, born + 1].map(|n| Day::new(n).unwrap());
+            let (year, month, _) = one.ymd();
+            let differ = AGES.iter().any(|years| {
+                (-1..=2).any(|later| {
+                    let months = (year + *years as i32) * 12 + i32::from(month) - 1 + later;
+                    let valid_on = Day::from_ymd(months / 12, (months % 12) as u8 + 1, 15).unwrap();
+                    let [least, below] = [(Some(*years), None), (None, Some(*years))]
+                        .map(|(at_least, below)| AgePredicate { at_least, below });
+                    [least, below]
+                        .iter()
+                        .any(|age| answers(age, one, valid_on) != answers(age, other, valid_on))
+                })
+            });
+            if differ {
+                // The first run may have begun before.
+                if let Some(run) = run.replace(1) {
+                    (shortest, longest) = (shortest.min(run), longest.max(run));
+                }
+            } else if let Some(run) = &mut run {
+                *run += 1;
+            }
+        }
+        (shortest, longest)
+    }
+
+    /// All answers about ages that there can ever be leave a birth date within four weeks at least. With the
+    /// last day of the month in the place of the first of the next, a wallet that said "below 18" in
+    /// October and "at least 18" in November had told that its owner was born on the 1st.
+    #[test]
+    fn w5_leaves_four_weeks() {
+        assert_eq!(told_apart(same_all_month), (28, 31));
+        let by_the_last_day = |age: &AgePredicate, birth_date: Day, valid_on: Day| {
+            let (first, last) = valid_on.month_bounds();
+            [first, last].into_iter().all(|day| {
+                let reached = |years: u32| birth_date <= birth_limit(day, years).unwrap();
+                age.at_least.is_none_or(reached) && !age.below.is_some_and(reached)
+            })
+        };
+        assert_eq!(told_apart(by_the_last_day), (1, 30), "the control");
     }
 }
