@@ -130,17 +130,44 @@ impl Wallet {
             other => AnswerError::Prove(other),
         })?;
         self.keep(question, "answered", now, persist, |wallet| {
-            let request = question.request.request();
-            wallet.state.slots.mark(&parameters, slot, Day::of(now));
-            wallet.state.pins.record(
-                &question.host,
-                &request.context,
-                &request.predicates,
-                question.tells_birthday,
-                now,
-            );
+            wallet.mark_answered(question, &parameters, slot, now);
         })?;
         Ok(Presentation { circuit: prover.circuit(), epoch, pseudonym: statement.pseudonym, proof })
+    }
+
+    /// What an answer leaves behind: its slot is used up, its predicates are pinned.
+    fn mark_answered(
+        &mut self,
+        question: &Question,
+        parameters: &ScopeParameters,
+        slot: u32,
+        now: Timestamp,
+    ) {
+        let request = question.request.request();
+        self.state.slots.mark(parameters, slot, Day::of(now));
+        self.state.pins.record(
+            &question.host,
+            &request.context,
+            &request.predicates,
+            question.tells_birthday,
+            now,
+        );
+    }
+
+    /// [`Wallet::answer`] at the moment of [`Wallet::examine`], without proof and files: for the tests that
+    /// ask a million questions.
+    #[cfg(test)]
+    pub(crate) fn answer_unproved<R: RngCore + CryptoRng>(
+        &mut self,
+        question: &Question,
+        now: Timestamp,
+        rng: &mut R,
+    ) -> Result<(), Refusal> {
+        let parameters = question.request.request().scope_parameters();
+        let parameters = parameters.map_err(|e| Refusal::RequestSyntax(e.to_string()))?;
+        let slot = self.state.slots.draw(&parameters, rng).ok_or(Refusal::NoSlotLeft)?;
+        self.mark_answered(question, &parameters, slot, now);
+        Ok(())
     }
 
     /// Remembers that a request was refused, and why: then write the state file. `false` if it could not
