@@ -9,6 +9,7 @@ mod codes;
 mod crowd;
 mod files;
 mod proofs;
+mod same_form;
 mod syncing;
 mod testkit;
 mod toxic;
