@@ -9,6 +9,7 @@ use clap::Args;
 use rand::rngs::OsRng;
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 use veilpass_protocol::presentation::DECLINE;
 use veilpass_protocol::request::AnyRequest;
 use veilpass_protocol::scope::Host;
@@ -21,6 +22,9 @@ use veilpass_server::files::{Access, write};
 const MAX_REQUEST: usize = 64 * 1024;
 /// Longest answer of a platform.
 const MAX_ANSWER: usize = 16 * 1024;
+/// A decline leaves a whole number of these after the request came, longer than any judging takes. So its
+/// moment does not tell which rule was the reason, nor a rule from a person who is as quick.
+const DECLINE_STEP: Duration = Duration::from_secs(2);
 
 /// What is asked, and how it is answered.
 #[derive(Debug, Args)]
@@ -63,6 +67,8 @@ struct Asked {
     foreign: Option<Refusal>,
     /// The server that it was fetched from, scheme and port included.
     from: Option<String>,
+    /// When it was here.
+    came: Instant,
 }
 
 /// Why there is no presentation.
@@ -126,14 +132,15 @@ impl Asked {
         let channel = Channel { origin: present.origin.clone(), scanned: present.scanned };
         let url = present.request.as_str();
         if !url.contains("://") {
-            return Ok(Asked { request: read(Path::new(url))?, channel, foreign: None, from: None });
+            let request = read(Path::new(url))?;
+            return Ok(Asked { request, channel, foreign: None, from: None, came: Instant::now() });
         }
         let answer = client.get(url, MAX_REQUEST).map_err(|e| network::failure(&e))?;
         if answer.status != 200 {
             return Err(network::refusal(&answer));
         }
-        let foreign = foreign(&answer.body, url);
-        Ok(Asked { request: answer.body, channel, foreign, from: server_of(url) })
+        let (foreign, came) = (foreign(&answer.body, url), Instant::now());
+        Ok(Asked { request: answer.body, channel, foreign, from: server_of(url), came })
     }
 
     /// Where an answer may go; nowhere if anything about hosts does not fit (W6).
@@ -222,7 +229,8 @@ fn send(client: &Client, address: &str, presentation: &str) -> Result<(), Failur
 }
 
 /// Posts the decline. Somebody at the terminal has a say in when it goes: how long a wallet took to
-/// refuse, compared with how long people take, would tell that it did.
+/// refuse, compared with how long people take, would tell that it did. With `--yes` nobody is there who
+/// could have said no: a decline is a refusal then, and only its reason is hidden.
 fn decline(client: &Client, asked: &Asked, why: &Refusal, yes: bool) -> Result<(), Failure> {
     use Refusal::*;
     let stranger = matches!(
@@ -241,6 +249,7 @@ fn decline(client: &Client, asked: &Asked, why: &Refusal, yes: bool) -> Result<(
         eprintln!("The platform learns only that the request was declined, as if you had said no.");
         ask("Press Enter to decline. ")?;
     }
+    std::thread::sleep(until_step(asked.came.elapsed()));
     // The wallet's reason is what the command reports, whatever becomes of the decline.
     if let Err(e) = send(client, &address, DECLINE) {
         let told = match e {
@@ -250,6 +259,13 @@ fn decline(client: &Client, asked: &Asked, why: &Refusal, yes: bool) -> Result<(
         eprintln!("the decline was not received: {}", printable(&told));
     }
     Ok(())
+}
+
+/// What is left of the step that is running.
+fn until_step(elapsed: Duration) -> Duration {
+    let step = DECLINE_STEP.as_nanos();
+    let left = (step - elapsed.as_nanos() % step) % step;
+    Duration::from_nanos(u64::try_from(left).unwrap_or(0))
 }
 
 /// What is asked, in plain words, before anything is agreed to.
@@ -275,4 +291,18 @@ fn show(q: &Question) {
     }
     say(&format!("About {} people fit what is asked now.", q.crowd));
     eprint!("{}", printable(&text));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn declines_leave_on_steps() {
+        for (elapsed, left) in
+            [(0, 0), (1, 1_999), (700, 1_300), (1_999, 1), (2_000, 0), (2_001, 1_999), (61_500, 500)]
+        {
+            assert_eq!(until_step(Duration::from_millis(elapsed)), Duration::from_millis(left), "{elapsed}");
+        }
+    }
 }
