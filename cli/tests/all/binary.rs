@@ -60,7 +60,7 @@ pub fn run_with(folder: &Path, arguments: &[&str], input: &[u8]) -> Run {
 }
 
 /// The passphrase of every wallet.
-const PASSPHRASE: &str = "correct horse battery staple";
+pub const PASSPHRASE: &str = "correct horse battery staple";
 
 /// Encrypts a wallet anew so that opening it costs nothing: half a second for each command would make
 /// up most of a test that has many.

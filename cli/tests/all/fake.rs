@@ -47,25 +47,41 @@ pub fn problem(status: u16, code: &str) -> Say {
 pub struct Fake {
     address: SocketAddr,
     got: Arc<Mutex<Vec<Got>>>,
+    heard: Heard,
 }
+
+/// Every byte that arrived, connection by connection, also of what was no request.
+type Heard = Arc<Mutex<Vec<Vec<u8>>>>;
 
 impl Fake {
     pub fn serve(say: impl Fn(&Got) -> Say + Send + Sync + 'static) -> Fake {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let (address, got) = (listener.local_addr().unwrap(), Arc::new(Mutex::new(Vec::new())));
-        let (log, say) = (got.clone(), Arc::new(say));
+        let heard = Heard::default();
+        let (log, all, say) = (got.clone(), heard.clone(), Arc::new(say));
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let (log, say) = (log.clone(), say.clone());
+                let (log, all, say) = (log.clone(), all.clone(), say.clone());
+                let connection = {
+                    let mut all = all.lock().unwrap();
+                    all.push(Vec::new());
+                    all.len() - 1
+                };
                 std::thread::spawn(move || {
                     let mut stream = stream;
-                    let Some(got) = receive(&mut stream) else { return };
+                    let keep = |bytes: &[u8]| all.lock().unwrap()[connection].extend_from_slice(bytes);
+                    let Some(got) = receive(&mut stream, keep) else { return };
                     log.lock().unwrap().push(got.clone());
                     answer(&mut stream, say(&got));
                 });
             }
         });
-        Fake { address, got }
+        Fake { address, got, heard }
+    }
+
+    /// Every byte of every connection since it serves.
+    pub fn heard(&self) -> Vec<Vec<u8>> {
+        self.heard.lock().unwrap().clone()
     }
 
     pub fn port(&self) -> u16 {
@@ -83,7 +99,7 @@ impl Fake {
     }
 }
 
-fn receive(stream: &mut TcpStream) -> Option<Got> {
+fn receive(stream: &mut TcpStream, keep: impl Fn(&[u8])) -> Option<Got> {
     stream.set_read_timeout(Some(Duration::from_secs(10))).ok()?;
     let mut bytes = Vec::new();
     let mut part = [0; 4096];
@@ -92,6 +108,7 @@ fn receive(stream: &mut TcpStream) -> Option<Got> {
             break at + 4;
         }
         let n = stream.read(&mut part).ok().filter(|n| *n > 0)?;
+        keep(&part[..n]);
         bytes.extend_from_slice(&part[..n]);
     };
     let head = String::from_utf8(bytes[..end].to_vec()).ok()?;
@@ -99,6 +116,7 @@ fn receive(stream: &mut TcpStream) -> Option<Got> {
         head.lines().find_map(|l| l.to_ascii_lowercase().strip_prefix("content-length: ")?.parse().ok());
     while bytes.len() < end + length.unwrap_or(0) {
         let n = stream.read(&mut part).ok().filter(|n| *n > 0)?;
+        keep(&part[..n]);
         bytes.extend_from_slice(&part[..n]);
     }
     let line = head.lines().next()?.strip_suffix(" HTTP/1.1")?.to_owned();

@@ -11,6 +11,8 @@ mod keys;
 mod killed;
 mod known_values;
 mod life;
+mod person;
+mod privacy;
 mod registrar;
 mod serve;
 mod server;

@@ -16,7 +16,7 @@ use veilpass_protocol::identity::{DeviceSecret, pairing_words};
 use veilpass_protocol::network_number::NetworkNumber;
 use veilpass_protocol::note::AuthoritySigner;
 
-const DECLINE: &str = r#"{"v":1,"declined":true}"#;
+pub const DECLINE: &str = r#"{"v":1,"declined":true}"#;
 
 fn commitments(got: &Got) -> (Fr, Fr) {
     let body = got.json();
@@ -271,15 +271,15 @@ fn a_reset_comes_into_force_when_its_leaf_is_found() {
 type Reply = Arc<Mutex<Option<fn() -> Say>>>;
 
 /// A platform of a directory, asking over a server that says what a test wants.
-struct Asking {
-    stage: Stage,
-    server: Fake,
-    request: Arc<Mutex<String>>,
+pub struct Asking {
+    pub stage: Stage,
+    pub server: Fake,
+    pub request: Arc<Mutex<String>>,
     reply: Reply,
 }
 
 impl Asking {
-    fn set() -> Asking {
+    pub fn set() -> Asking {
         let stage = Stage::set("1999-11-13", "");
         let request = Arc::new(Mutex::new(String::new()));
         let reply: Reply = Arc::default();
@@ -327,7 +327,7 @@ impl Asking {
     }
 
     /// From now on this is asked.
-    fn ask(&self, predicates: &str, more: &str) {
+    pub fn ask(&self, predicates: &str, more: &str) {
         let uri = format!("{}/answer", self.server.url("forum.localhost"));
         let mut words = vec![
             "platform",
@@ -352,7 +352,7 @@ impl Asking {
         *self.reply.lock().unwrap() = Some(say);
     }
 
-    fn present(&self, host: &str, path: &str, more: &str) -> Run {
+    pub fn present(&self, host: &str, path: &str, more: &str) -> Run {
         let url = self.server.url(host);
         self.stage.run(&format!(
             "wallet present --dir W --request {url}{path} --send --yes --now {NOW} --timeout 3 {more}"
@@ -360,7 +360,7 @@ impl Asking {
     }
 
     /// What was posted since the last call.
-    fn posted(&self) -> Vec<Got> {
+    pub fn posted(&self) -> Vec<Got> {
         self.server.got().into_iter().filter(|got| got.line.starts_with("POST")).collect()
     }
 }
