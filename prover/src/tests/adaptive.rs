@@ -192,6 +192,19 @@ fn said(person: &Attributes, last: Day) -> Said {
     )
 }
 
+/// What came of watching one person.
+struct Seen {
+    requests: u32,
+    /// Bits of what the platform knows, and of all that the statements say: how far each narrows the crowd.
+    learned: f64,
+    statements: f64,
+    /// Days on which the person may have been born.
+    born_within: u32,
+    /// The document ended meanwhile; the person had enrolled since the half-year began.
+    expired: bool,
+    enrolled: bool,
+}
+
 #[test]
 fn an_adaptive_platform_learns_what_may_be_asked_and_no_date() {
     let (people, targets, requests) = size();
@@ -203,7 +216,6 @@ fn an_adaptive_platform_learns_what_may_be_asked_and_no_date() {
     for (i, person) in crowd.people.iter().enumerate() {
         alike.entry(said(person, last)).or_default().push(i);
     }
-    // Requests made, bits learned, bits of the statements, days left of the birth date, expired, just enrolled.
     let one = |i: usize| {
         let a = watched(&crowd, i, watch);
         let person = &crowd.people[i];
@@ -220,31 +232,36 @@ fn an_adaptive_platform_learns_what_may_be_asked_and_no_date() {
         }
         let fit = crowd.people.iter().filter(|other| a.known.fits(other)).count();
         let bits = |left: usize| (people as f64 / left as f64).log2();
-        (requests - a.left, bits(fit), bits(same.len()), a.known.birth().width(), expired, enrolled)
+        Seen {
+            requests: requests - a.left,
+            learned: bits(fit),
+            statements: bits(same.len()),
+            born_within: a.known.birth().width(),
+            expired,
+            enrolled,
+        }
     };
     let half = targets / 2;
-    let seen: Vec<_> = std::thread::scope(|scope| {
+    let seen: Vec<Seen> = std::thread::scope(|scope| {
         let other = scope.spawn(|| (half..targets).map(one).collect::<Vec<_>>());
         let mut seen: Vec<_> = (0..half).map(one).collect();
         seen.extend(other.join().unwrap());
         seen
     });
-    let mean = |of: &dyn Fn(&(u32, f64, f64, u32, bool, bool)) -> f64| {
-        seen.iter().map(of).sum::<f64>() / seen.len() as f64
-    };
-    assert!(seen.iter().all(|s| s.1 <= s.2));
+    let mean = |of: fn(&Seen) -> f64| seen.iter().map(of).sum::<f64>() / seen.len() as f64;
+    assert!(seen.iter().all(|s| s.learned <= s.statements));
     println!(
         "{targets} of {people} people, {} requests: {:.2} bits learned of {:.2} that the statements have; \
          birth dates within {} days at best; {} documents ended, {} enrolled in the nine days before",
-        seen.iter().map(|s| u64::from(s.0)).sum::<u64>(),
-        mean(&|s| s.1),
-        mean(&|s| s.2),
-        seen.iter().map(|s| s.3).min().unwrap(),
-        seen.iter().filter(|s| s.4).count(),
-        seen.iter().filter(|s| s.5).count(),
+        seen.iter().map(|s| s.requests).sum::<u32>(),
+        mean(|s| s.learned),
+        mean(|s| s.statements),
+        seen.iter().map(|s| s.born_within).min().unwrap(),
+        seen.iter().filter(|s| s.expired).count(),
+        seen.iter().filter(|s| s.enrolled).count(),
     );
     // It is a good platform: it learns nearly everything that may be asked.
-    assert!(mean(&|s| s.1) > 0.7 * mean(&|s| s.2));
+    assert!(mean(|s| s.learned) > 0.7 * mean(|s| s.statements));
 }
 
 /// The same platform against wallets without one of the rules: it has to succeed.

@@ -105,3 +105,27 @@ fn the_month_rule_is_set_aside_once() {
     let question = wallet.examine(other.json().as_bytes(), &origin, true, CIRCUIT, now()).unwrap();
     assert!(!question.tells_birthday);
 }
+
+/// The price of W4 (SECURITY.md): what was answered shows in the next visit, also where pseudonyms do not
+/// meet. A platform writes a number into pins, one context for each bit, and reads it again.
+#[test]
+fn pins_are_a_memory_that_their_platform_can_read() {
+    let mut world = World::new(73);
+    let mut wallets = world.people(&[adult(), adult()]);
+    let mut rng = world.rng.clone();
+    let bits = ["b0", "b1", "b2", "b3"];
+    let mut asks = |wallet: &mut Wallet, context: &'static str, predicates: &str| {
+        let ask = Ask { context, ..ask().predicates(predicates) };
+        wallet.respond(&ask, now(), &mut rng).is_ok()
+    };
+    for (wallet, mark) in wallets.iter_mut().zip([0b0110, 0b1011]) {
+        for (i, context) in bits.into_iter().enumerate() {
+            assert!(mark >> i & 1 == 0 || asks(wallet, context, r#"{"valid":true}"#));
+        }
+    }
+    let read = wallets.iter_mut().map(|wallet| {
+        let refused = bits.map(|context| !asks(wallet, context, r#"{"valid":true,"sex":"male"}"#));
+        refused.into_iter().rev().fold(0, |mark, bit| mark << 1 | u8::from(bit))
+    });
+    assert_eq!(read.collect::<Vec<_>>(), [0b0110, 0b1011]);
+}
