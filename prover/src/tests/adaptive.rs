@@ -69,6 +69,10 @@ fn watched(crowd: &Crowd, person: usize, watch: Watch) -> Adversary<'_> {
         doors(&mut a, first);
         standing(&mut a, first);
         wait(&mut a, watch, first);
+        // Whatever is left goes into questions of all kinds, also to those whose documents have ended.
+        while a.left > 0 {
+            something(&mut a, shifted(first, i64::from(watch.days) - 1));
+        }
     }
     a
 }
