@@ -1,6 +1,8 @@
 //! A small world for checks that need several crates: an authority with 1,200 people in two epochs, and
 //! wallets without rules that prove whatever the circuit allows.
 
+pub mod alone;
+pub mod circom_source;
 pub mod compute_vectors;
 pub mod eval_vectors;
 pub mod interop;

@@ -32,6 +32,23 @@ const EXAMPLE: &str = "
     0000000000000000 0300000000000000 0a00000000000000 0b00000000000000
     0c00000000000000 0f00000000000000 4401000000000000";
 
+/// What circom 2.2.3 made, without simplification, of
+/// `out <== public_in * private_in + 3; private_in * (private_in - 1) === 0;`
+const BY_CIRCOM: &str = "
+    72316373 01000000 03000000
+    02000000 1401000000000000
+    01000000 02000000 000000f093f5e1439170b97948e833285d588181b64550b829a031e1724e6430
+    01000000 03000000 01+
+    02000000 00000000 03+ 01000000 000000f093f5e1439170b97948e833285d588181b64550b829a031e1724e6430
+    02000000 00000000 000000f093f5e1439170b97948e833285d588181b64550b829a031e1724e6430 03000000 01+
+    01000000 03000000 01+
+    00000000
+    01000000 4000000000000000
+    20000000 010000f093f5e1439170b97948e833285d588181b64550b829a031e1724e6430
+    04000000 01000000 01000000 01000000 0400000000000000 02000000
+    03000000 2000000000000000
+    0000000000000000 0100000000000000 0200000000000000 0300000000000000";
+
 fn fr(n: u64) -> Fr {
     Fr::from(n)
 }
@@ -71,6 +88,20 @@ fn the_specifications_example() {
     assert_eq!(read_r1cs(&known).unwrap(), example());
     assert_eq!(write_r1cs(&example()), known);
     assert_eq!(example().inputs(), 2..7);
+}
+
+/// Its compiler puts the header after the rows.
+#[test]
+fn a_file_that_circom_made() {
+    let minus = -fr(1);
+    let a = vec![vec![(minus, 2)], vec![(minus, 0), (fr(1), 3)]];
+    let b = vec![vec![(fr(1), 3)], vec![(fr(1), 3)]];
+    let c = vec![vec![(fr(3), 0), (minus, 1)], vec![]];
+    let mut expected = R1cs::new(Matrices { abc: [a, b, c], inputs: 3, wires: 4 }, 1);
+    (expected.outputs, expected.public_inputs) = (1, 1);
+    assert_eq!(read_r1cs(&bytes(BY_CIRCOM)), Ok(expected.clone()));
+    assert!(expected.matrices.holds(0, &[fr(1), fr(5 * 7 + 3), fr(5), fr(7)]));
+    assert!(!expected.matrices.holds(1, &[fr(1), fr(5 * 7 + 3), fr(5), fr(7)]));
 }
 
 #[test]
