@@ -25,6 +25,9 @@ fn run(folder: &Path, program: &str, arguments: &[&str], environment: &[(&str, &
 pub fn test(root: &Path, long: bool) -> Result<(), String> {
     let environment: &[(&str, &str)] = if long { &[("VEILPASS_LONG", "1")] } else { &[] };
     let cargo = |arguments: &[&str]| run(root, "cargo", arguments, environment);
+    let program = |name: &str, folder: &str| {
+        cargo(&["run", "--quiet", "--package", "veilpass-tests", "--bin", name, "--", folder])
+    };
     let interop = root.join("tests/interop");
     let steps = [
         Step { name: "formatting", budget: 1, run: Box::new(|| cargo(&["fmt", "--all", "--check"])) },
@@ -66,11 +69,20 @@ pub fn test(root: &Path, long: bool) -> Result<(), String> {
             name: "snarkjs agrees with our verdicts",
             budget: if long { 20 } else { 2 },
             run: Box::new(|| {
-                let cases = root.join("target/interop");
-                let folder = cases.to_string_lossy().into_owned();
-                let bin = "interop-cases";
-                cargo(&["run", "--quiet", "--package", "veilpass-tests", "--bin", bin, "--", &folder])?;
+                let folder = root.join("target/interop").to_string_lossy().into_owned();
+                program("interop-cases", &folder)?;
                 run(&interop, "node", &["verify.mjs", &folder], &[])
+            }),
+        },
+        Step {
+            name: "snarkjs and circom read our files",
+            budget: 2,
+            run: Box::new(|| {
+                let folder = root.join("target/formats").to_string_lossy().into_owned();
+                program("format-cases", &folder)?;
+                run(&interop, "node", &["formats.mjs", &folder], &[])?;
+                run(&interop, "node", &["groth16.mjs", &folder], &[])?;
+                program("foreign-proofs", &folder)
             }),
         },
     ];
