@@ -6,6 +6,7 @@ use ark_ff::{AdditiveGroup, Field};
 use serde_json::{Map, Value, json};
 use std::path::{Path, PathBuf};
 use veilpass_circuits::attest::{PRIVATE_INPUTS, wire_names};
+use veilpass_circuits::audit::undetermined;
 use veilpass_circuits::{assign, shape};
 use veilpass_params::circom::{R1cs, symbols, write_r1cs, write_sym, write_wtns};
 use veilpass_protocol::field::Fr;
@@ -48,6 +49,13 @@ fn main() -> std::io::Result<()> {
         entry["what"] = json!(what);
         bad.push(entry);
     }
+    // What our propagation leaves open, for the page that compares: of a sound circuit nothing.
+    let open = |list: &[Value]| -> Vec<String> {
+        let any = |c: &&Value| c["open"].as_array().is_some_and(|wires| !wires.is_empty());
+        list.iter().filter(any).map(|c| c["name"].as_str().unwrap_or_default().to_owned()).collect()
+    };
+    assert_eq!(open(&circuits), [""; 0]);
+    println!("wires are open in {}", open(&bad).join(", "));
     let count: usize = sound.iter().map(|circuit| circuit.assignments.len()).sum();
     println!("{} circuits with {count} assignments, {} broken circuits", circuits.len(), bad.len());
     std::fs::write(folder.join("cases.json"), json!({"sound": circuits, "broken": bad}).to_string())
@@ -114,6 +122,7 @@ fn write(folder: &Path, circuit: &Alone) -> std::io::Result<Value> {
         "outputs": r1cs.outputs,
         "public": r1cs.public_inputs,
         "private": r1cs.private_inputs,
+        "open": undetermined(&r1cs.matrices, r1cs.inputs()),
         "assignments": listed,
     }))
 }
