@@ -24,6 +24,8 @@ mod crypt;
 pub mod groth16;
 mod names;
 mod pins;
+#[doc(hidden)]
+pub mod plaintext;
 mod present;
 mod refusal;
 mod rules;

@@ -141,6 +141,11 @@ impl State {
 
     /// The encrypted file.
     pub(crate) fn seal(&self, k: &PseudonymSecret) -> Result<Vec<u8>, SealFailed> {
+        crypt::seal(self.plain().as_bytes(), &state_passphrase(k), STATE_WORK)
+    }
+
+    /// What is inside the encrypted file.
+    pub(crate) fn plain(&self) -> Zeroizing<String> {
         let encode =
             |path: &Path| base64url::encode(&path.0.iter().flatten().flat_map(to_bytes).collect::<Vec<u8>>());
         let rest = Zeroizing::new(json::to_string(&Json {
@@ -172,17 +177,21 @@ impl State {
             candidate.write(&mut plain);
         }
         plain.push_str("]}");
-        crypt::seal(plain.as_bytes(), &state_passphrase(k), STATE_WORK)
+        plain
     }
 
     /// Opens the encrypted file; `None` if it is for another pseudonym secret.
     pub(crate) fn open(file: &[u8], k: &PseudonymSecret) -> Result<Option<State>, Refusal> {
+        match crypt::open(file, &state_passphrase(k)) {
+            Err(Refusal::PassphraseWrong) => Ok(None),
+            opened => State::read(&opened?).map(Some),
+        }
+    }
+
+    /// Reads what is inside the encrypted file.
+    pub(crate) fn read(plain: &[u8]) -> Result<State, Refusal> {
         let damaged = |what: String| Refusal::FileDamaged(format!("state: {what}"));
-        let plain = match crypt::open(file, &state_passphrase(k)) {
-            Err(Refusal::PassphraseWrong) => return Ok(None),
-            opened => opened?,
-        };
-        let j: Json = json::parse(&plain).map_err(|e| damaged(e.to_string()))?;
+        let j: Json = json::parse(plain).map_err(|e| damaged(e.to_string()))?;
         let epochs = match (j.authority, j.epochs) {
             (Some(key), Some(saved)) => {
                 Some(AcceptedEpochs::restore(saved.as_bytes(), key).map_err(|e| damaged(e.to_string()))?)
@@ -194,7 +203,7 @@ impl State {
             j.path.map(|text| decode_path(&text).ok_or_else(|| damaged("the path".into()))).transpose()?;
         let leaf = j.leaf.map(|text| from_hex(&text).map_err(|e| damaged(e.to_string()))).transpose()?;
         let candidates: Option<Vec<Candidate>> = j.candidates.into_iter().map(|c| c.candidate()).collect();
-        Ok(Some(State {
+        Ok(State {
             epochs,
             cells: j.cells,
             platforms: j.platforms,
@@ -203,7 +212,7 @@ impl State {
             slots: j.slots,
             history: j.history,
             candidates: candidates.ok_or_else(|| damaged("the secrets of a candidate".into()))?,
-        }))
+        })
     }
 }
 

@@ -140,6 +140,11 @@ impl Wallet {
     /// The wallet file (contract §4): an age file that holds both secrets and the credential, and
     /// nothing else. Also the holder's backup.
     pub fn wallet_file(&self, passphrase: &SecretString, work: WorkFactor) -> Result<Vec<u8>, SealFailed> {
+        crypt::seal(self.plain().as_bytes(), passphrase, work)
+    }
+
+    /// What is inside the wallet file.
+    pub(crate) fn plain(&self) -> Zeroizing<String> {
         let credential = self.credential.as_ref().map_or("null".to_owned(), Credential::to_json);
         // Enough room from the start, so that no copy of a secret is left behind by growing.
         let mut text = Zeroizing::new(String::with_capacity(256 + credential.len()));
@@ -150,7 +155,15 @@ impl Wallet {
         text.push_str(r#"","credential":"#);
         text.push_str(&credential);
         text.push('}');
-        crypt::seal(text.as_bytes(), passphrase, work)
+        text
+    }
+
+    /// Reads what is inside the wallet file; nothing is remembered yet.
+    pub(crate) fn read(plain: &[u8]) -> Result<Wallet, Refusal> {
+        let contents: Contents = json::parse(plain).map_err(|e| Refusal::FileDamaged(e.to_string()))?;
+        let (k, d) = secrets(&contents.pseudonym_secret, &contents.device_secret)
+            .ok_or_else(|| Refusal::FileDamaged("a secret is zero, or both are the same".into()))?;
+        Ok(Wallet { credential: contents.credential, ..Wallet::from_secrets(k, d) })
     }
 
     /// What the wallet remembers, encrypted under a key that follows from its pseudonym secret.
@@ -170,12 +183,7 @@ impl Wallet {
         state_files: &[&[u8]],
         passphrase: &SecretString,
     ) -> Result<Wallet, Refusal> {
-        let plain = crypt::open(wallet_file, passphrase)?;
-        let contents: Contents = json::parse(&plain).map_err(|e| Refusal::FileDamaged(e.to_string()))?;
-        let (k, d) = secrets(&contents.pseudonym_secret, &contents.device_secret)
-            .ok_or_else(|| Refusal::FileDamaged("a secret is zero, or both are the same".into()))?;
-        let mut wallet = Wallet::from_secrets(k, d);
-        wallet.credential = contents.credential;
+        let mut wallet = Wallet::read(&crypt::open(wallet_file, passphrase)?)?;
         let states = state_files.iter().map(|file| State::open(file, &wallet.k));
         let mut states: Vec<State> = states.filter_map(Result::transpose).collect::<Result<_, _>>()?;
         if states.is_empty() && !state_files.is_empty() {

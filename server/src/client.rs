@@ -236,7 +236,7 @@ fn read(mut response: Response<Body>, max: usize) -> Result<Answer, ureq::Error>
 }
 
 /// An address with a host, without a name or password in it; plain HTTP for this machine only.
-fn parse(url: &str) -> Result<Uri, ClientError> {
+pub(crate) fn parse(url: &str) -> Result<Uri, ClientError> {
     let uri: Uri = url.parse().map_err(|_| ClientError::Address("it cannot be read"))?;
     let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
         return Err(ClientError::Address("it begins with https://"));

@@ -11,6 +11,8 @@ pub mod files;
 pub mod http;
 pub mod platform;
 pub mod published;
+#[doc(hidden)]
+pub mod reading;
 pub mod store;
 pub mod token;
 

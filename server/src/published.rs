@@ -120,7 +120,7 @@ impl Published {
 
 /// Names of contract §4 have letters, digits, `-`, `_` and `.` only, and no part of them begins with a dot: so
 /// none leads out of the folder. (Names of hosts come from what others wrote.)
-fn is_name(path: &str) -> bool {
+pub(crate) fn is_name(path: &str) -> bool {
     let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
     let part = |part: &str| !part.is_empty() && !part.starts_with('.') && part.bytes().all(plain);
     path.len() <= 400 && path.split('/').all(part)

@@ -55,7 +55,7 @@ impl fmt::Debug for Document {
 
 impl Document {
     /// What it says, and whose it is.
-    fn examine(&self, today: Day) -> Result<(Examined, PersonKey), DocumentError> {
+    pub(crate) fn examine(&self, today: Day) -> Result<(Examined, PersonKey), DocumentError> {
         let (examined, person) = match self {
             Document::ResidentNumber { number, expires_on } => {
                 let says = documents::resident_number(number)?;

@@ -15,12 +15,12 @@ pub mod codes;
 mod countries;
 pub mod documents;
 pub mod import;
-mod lines;
+pub(crate) mod lines;
 pub mod person;
 mod publish;
-mod rows;
+pub(crate) mod rows;
 mod seal;
-mod service;
+pub(crate) mod service;
 
 pub use applications::{Application, Document, Redeemed};
 pub use codes::OneTimeCode;

@@ -8,7 +8,7 @@ use crate::error::RegistryError;
 use crate::store::StoreError;
 use crate::token;
 use rand::{CryptoRng, RngCore};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::time::Duration;
 use subtle::ConstantTimeEq;
@@ -30,20 +30,20 @@ use zeroize::Zeroizing;
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
 /// What a platform's own program asks for (`POST /v1/requests`). Only the predicates are required.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Wanted {
     #[serde(deserialize_with = "json::object")]
     predicates: Predicates,
-    #[serde(default, deserialize_with = "some")]
+    #[serde(default, deserialize_with = "some", skip_serializing_if = "Option::is_none")]
     link: Option<LinkKind>,
-    #[serde(default, deserialize_with = "some")]
+    #[serde(default, deserialize_with = "some", skip_serializing_if = "Option::is_none")]
     context: Option<Context>,
-    #[serde(default, deserialize_with = "some")]
+    #[serde(default, deserialize_with = "some", skip_serializing_if = "Option::is_none")]
     period: Option<u64>,
-    #[serde(default, deserialize_with = "some")]
+    #[serde(default, deserialize_with = "some", skip_serializing_if = "Option::is_none")]
     slots: Option<u32>,
-    #[serde(default, deserialize_with = "some")]
+    #[serde(default, deserialize_with = "some", skip_serializing_if = "Option::is_none")]
     once: Option<bool>,
 }
 
@@ -373,7 +373,7 @@ fn fits(form: Form, body: &[u8]) -> bool {
 }
 
 /// `{"v":1,"declined":true}` and nothing else.
-fn is_decline(body: &[u8]) -> bool {
+pub(crate) fn is_decline(body: &[u8]) -> bool {
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]
     struct Decline {

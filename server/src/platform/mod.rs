@@ -1,7 +1,7 @@
 //! A platform's side: its keys, its requests (contract §5, `platform …`) and its service (contract §8).
 
 mod counts;
-mod desk;
+pub(crate) mod desk;
 mod epochs;
 mod health;
 mod inspect;

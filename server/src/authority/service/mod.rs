@@ -10,6 +10,7 @@ mod names;
 mod openapi;
 mod published;
 mod registrar;
+pub(crate) mod reread;
 
 use super::Authority;
 use crate::error::{Blame, RegistryError};
