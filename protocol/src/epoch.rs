@@ -168,6 +168,13 @@ impl EpochStatement {
             return Err(NextEpochError::NotLater);
         }
         let before = |count: fn(&EpochStatement) -> u64| previous.map_or(0, count);
+        // What cannot be written in the statement cannot be sealed: it could never be read again.
+        let sum = |a: u64, b: u64| {
+            a.checked_add(b).filter(|n| *n <= crate::scope::MAX_PERIOD).ok_or(NextEpochError::Counts)
+        };
+        if changes.removed.0.iter().any(|n| *n > crate::scope::MAX_PERIOD) {
+            return Err(NextEpochError::Counts);
+        }
         let live = before(|p| p.live)
             .checked_add(changes.added)
             .and_then(|n| n.checked_sub(changes.removed.total()));
@@ -178,13 +185,11 @@ impl EpochStatement {
         };
         Ok(EpochStatement {
             origin: origin.to_owned(),
-            epoch: before(|p| p.epoch) + 1,
+            epoch: sum(before(|p| p.epoch), 1)?,
             sealed_at,
             prev: previous.map_or([0; 32], EpochStatement::hash),
             root: changes.root,
-            places_used: before(|p| p.places_used)
-                .checked_add(changes.added)
-                .ok_or(NextEpochError::Counts)?,
+            places_used: sum(before(|p| p.places_used), changes.added)?,
             live: live.ok_or(NextEpochError::Counts)?,
             added: changes.added,
             removed: changes.removed,
@@ -469,6 +474,24 @@ mod tests {
         let next = |c| EpochStatement::next("o", all.last(), c).unwrap_err();
         assert_eq!(next(changes(at("2026-11-22T06:00:00Z"), 0, 0)), NextEpochError::NotLater);
         assert_eq!(next(changes(at("2026-11-22T07:00:00Z"), 0, 1001)), NextEpochError::Counts);
+    }
+
+    /// Found by fuzzing: a statement with a number above 2^53 − 1 could be signed, and read by nobody.
+    #[test]
+    fn what_follows_can_be_read() {
+        let max = (1u64 << 53) - 1;
+        let first = chain(&["2026-11-22T06:00:00Z"]).remove(0);
+        let next = |previous: &EpochStatement, added, withdrawn| {
+            EpochStatement::next("o", Some(previous), changes(at("2026-11-22T07:00:00Z"), added, withdrawn))
+        };
+        let full = next(&first, max - first.places_used, 0).unwrap();
+        assert_eq!(EpochStatement::from_text(&full.text()), Ok(full));
+        for (epoch, places_used, added, withdrawn) in
+            [(1, max, 1, 0), (max, 1000, 0, 0), (1, 1000, u64::MAX, 0), (1, 1000, max, max + 1)]
+        {
+            let previous = EpochStatement { epoch, places_used, ..first.clone() };
+            assert_eq!(next(&previous, added, withdrawn), Err(NextEpochError::Counts));
+        }
     }
 
     #[test]
