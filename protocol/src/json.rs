@@ -16,7 +16,9 @@ pub struct JsonError(pub String);
 
 /// Reads exactly one JSON object as a `T` (derive `Deserialize` with `deny_unknown_fields`).
 pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, JsonError> {
-    let mut de = serde_json::Deserializer::from_slice(bytes);
+    // Of members that are passed over, serde_json would not look at the encoding.
+    let text = std::str::from_utf8(bytes).map_err(|e| JsonError(e.to_string()))?;
+    let mut de = serde_json::Deserializer::from_str(text);
     let value = object(&mut de).map_err(|e| JsonError(e.to_string()))?;
     de.end().map_err(|e| JsonError(e.to_string()))?;
     Ok(value)
@@ -50,6 +52,27 @@ pub fn some_object<'de, T: Deserialize<'de>, D: Deserializer<'de>>(d: D) -> Resu
 /// `deserialize_with` for a member that must be there and may be `null`.
 pub fn nullable<'de, T: Deserialize<'de>, D: Deserializer<'de>>(d: D) -> Result<Option<T>, D::Error> {
     Option::<T>::deserialize(d)
+}
+
+/// Like [`nullable`], for nested structs.
+pub fn nullable_object<'de, T: Deserialize<'de>, D: Deserializer<'de>>(d: D) -> Result<Option<T>, D::Error> {
+    let value = Option::<OnlyObject<T>>::deserialize(d)?;
+    Ok(value.map(|one| one.0))
+}
+
+/// `deserialize_with` for a list of structs: each an object.
+pub fn objects<'de, T: Deserialize<'de>, D: Deserializer<'de>>(d: D) -> Result<Vec<T>, D::Error> {
+    let values = Vec::<OnlyObject<T>>::deserialize(d)?;
+    Ok(values.into_iter().map(|one| one.0).collect())
+}
+
+/// A struct that is read from an object and from nothing else.
+struct OnlyObject<T>(T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for OnlyObject<T> {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        object(d).map(OnlyObject)
+    }
 }
 
 /// `deserialize_with` for the member `v`: only the number 1.
@@ -181,6 +204,35 @@ mod tests {
         end: Option<u8>,
     }
 
+    #[derive(Debug, Deserialize, PartialEq)]
+    #[serde(deny_unknown_fields)]
+    struct Lists {
+        #[serde(deserialize_with = "objects")]
+        list: Vec<Inner>,
+        #[serde(deserialize_with = "nullable_object")]
+        one: Option<Inner>,
+    }
+
+    #[test]
+    fn lists_hold_objects() {
+        let read = |text: &str| parse::<Lists>(text.as_bytes()).ok();
+        let inner = || Inner { a: 2 };
+        assert_eq!(
+            read(r#"{"list":[{"a":2},{"a":2}],"one":null}"#),
+            Some(Lists { list: vec![inner(), inner()], one: None })
+        );
+        assert_eq!(read(r#"{"list":[],"one":{"a":2}}"#), Some(Lists { list: vec![], one: Some(inner()) }));
+        for bad in [
+            r#"{"list":[[2]],"one":null}"#,
+            r#"{"list":null,"one":null}"#,
+            r#"{"list":{},"one":null}"#,
+            r#"{"list":[],"one":[2]}"#,
+            r#"{"list":[]}"#,
+        ] {
+            assert_eq!(read(bad), None, "{bad}");
+        }
+    }
+
     #[test]
     fn one_reading_only() {
         let good = br#" {"v":1,"inner":{"a":2},"end":null} "#;
@@ -205,6 +257,17 @@ mod tests {
         ] {
             assert!(parse::<Outer>(bad.as_bytes()).is_err(), "{bad}");
         }
+    }
+
+    /// Found by fuzzing: a text that is not UTF-8 is no JSON, also where nobody looks.
+    #[test]
+    fn all_of_it_is_text() {
+        #[derive(Debug, Deserialize, PartialEq)]
+        struct Part {
+            a: u8,
+        }
+        assert_eq!(parse::<Part>(br#"{"a":1,"b":"x"}"#), Ok(Part { a: 1 }));
+        assert!(parse::<Part>(b"{\"a\":1,\"b\":\"\xff\"}").is_err());
     }
 
     #[test]

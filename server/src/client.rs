@@ -7,6 +7,7 @@
 
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
+use serde::Deserialize;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
@@ -17,6 +18,7 @@ use ureq::tls::{Certificate, RootCerts, TlsConfig};
 use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
 use ureq::{Agent, Body};
+use veilpass_protocol::json;
 use zeroize::Zeroizing;
 
 /// Whom a client trusts and how long it waits.
@@ -96,7 +98,7 @@ impl Answer {
 
     /// The code of a problem document (contract §7), if this is one.
     pub fn problem_code(&self) -> Option<String> {
-        self.problem_member("code").filter(|code| {
+        self.problem()?.code.filter(|code| {
             // What is shown and compared is a code, not whatever a server puts in its place.
             code.len() <= 64
                 && code.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
@@ -105,17 +107,26 @@ impl Answer {
 
     /// The words beside the code, without control characters and cut to 500 characters.
     pub fn problem_detail(&self) -> Option<String> {
-        let detail = self.problem_member("detail")?;
+        let detail = self.problem()?.detail?;
         Some(detail.chars().filter(|c| !c.is_control()).take(500).collect())
     }
 
-    fn problem_member(&self, name: &str) -> Option<String> {
+    /// What we read of a problem document; other members may stand beside it, but none of ours twice.
+    fn problem(&self) -> Option<Problem> {
         if self.media_type != "application/problem+json" {
             return None;
         }
-        let document: serde_json::Value = serde_json::from_slice(&self.body).ok()?;
-        Some(document.get(name)?.as_str()?.to_owned())
+        json::parse(&self.body).ok()
     }
+}
+
+/// The members of a problem document that mean something to a client.
+#[derive(Deserialize)]
+struct Problem {
+    #[serde(default, deserialize_with = "json::some")]
+    code: Option<String>,
+    #[serde(default, deserialize_with = "json::some")]
+    detail: Option<String>,
 }
 
 /// Bodies may be secrets: only their length is shown.
@@ -366,6 +377,9 @@ mod tests {
         assert_eq!(answer(problem, r#"{"code":"\u001b[2Jnot"}"#).problem_code(), None);
         assert_eq!(answer(problem, r#"{"code":7}"#).problem_code(), None);
         assert_eq!(answer(problem, "<html>").problem_code(), None);
+        // A document that says two things says nothing (found by fuzzing).
+        assert_eq!(answer(problem, r#"{"code":"not_found","code":"code_used"}"#).problem_code(), None);
+        assert_eq!(answer(problem, r#"["not_found",null]"#).problem_code(), None);
         let detail = answer(problem, r#"{"code":"x","detail":"a\u001b[2Jb"}"#).problem_detail();
         assert_eq!(detail, Some("a[2Jb".into()));
     }
