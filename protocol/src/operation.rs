@@ -1,13 +1,12 @@
 //! What a registrar applies for on behalf of a person (protocol.md, "Enrolment and the life of a
 //! credential").
 
-use serde::{Deserialize, Serialize};
+use crate::json::serde_as_text;
 use std::fmt;
 use std::str::FromStr;
 
-/// An operation of the life of a credential; the name in JSON is the variant's in lower case.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+/// An operation of the life of a credential.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Operation {
     /// A first credential, for a person without a record.
     Enrol,
@@ -50,5 +49,22 @@ impl FromStr for Operation {
 
     fn from_str(text: &str) -> Result<Operation, UnknownOperation> {
         Operation::ALL.into_iter().find(|o| o.as_str() == text).ok_or(UnknownOperation)
+    }
+}
+
+serde_as_text!(Operation);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// serde's own reader of such an enum takes an object as well.
+    #[test]
+    fn a_name_and_nothing_else() {
+        for operation in Operation::ALL {
+            let text = format!("\"{operation}\"");
+            assert_eq!(serde_json::from_str::<Operation>(&text).ok(), Some(operation));
+            assert!(serde_json::from_str::<Operation>(&format!("{{{text}:null}}")).is_err());
+        }
     }
 }

@@ -3,6 +3,7 @@
 use crate::refusal::{MonthOverride, Refusal};
 use serde::{Deserialize, Serialize};
 use veilpass_protocol::day::Timestamp;
+use veilpass_protocol::json::{object, objects};
 use veilpass_protocol::predicates::Predicates;
 use veilpass_protocol::scope::{Context, Host};
 
@@ -15,6 +16,7 @@ pub const MAX_NEW_AGREEMENTS: usize = 4;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Agreement {
+    #[serde(deserialize_with = "object")]
     predicates: Predicates,
     at: Timestamp,
 }
@@ -26,6 +28,7 @@ struct Pin {
     host: Host,
     context: Context,
     /// In order of time; never two of the same predicates.
+    #[serde(deserialize_with = "objects")]
     agreements: Vec<Agreement>,
     /// W5: the month rule was set aside once.
     month_override: bool,
@@ -34,7 +37,7 @@ struct Pin {
 /// All pins of a wallet.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub(crate) struct PinBook(Vec<Pin>);
+pub(crate) struct PinBook(#[serde(deserialize_with = "objects")] Vec<Pin>);
 
 impl PinBook {
     /// W4: the first answered predicates are pinned, compared as values. Others need a new agreement,

@@ -5,6 +5,7 @@ use rand::{CryptoRng, Rng, RngCore};
 use serde::{Deserialize, Serialize};
 use veilpass_protocol::day::Day;
 use veilpass_protocol::field::{Fr, serde_hex};
+use veilpass_protocol::json::{nullable, objects};
 use veilpass_protocol::scope::{LinkKind, ScopeParameters};
 
 /// The slots of one scope that were used.
@@ -14,6 +15,7 @@ struct UsedSlots {
     #[serde(with = "serde_hex")]
     scope: Fr,
     /// For `none`: the day of the scope, after which nobody can ask for it again.
+    #[serde(deserialize_with = "nullable")]
     day: Option<Day>,
     /// Ascending.
     slots: Vec<u32>,
@@ -22,7 +24,7 @@ struct UsedSlots {
 /// Every scope in which slots were used.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub(crate) struct SlotBook(Vec<UsedSlots>);
+pub(crate) struct SlotBook(#[serde(deserialize_with = "objects")] Vec<UsedSlots>);
 
 impl SlotBook {
     /// Whether the scope has a slot left.

@@ -14,7 +14,7 @@ use veilpass_protocol::day::Timestamp;
 use veilpass_protocol::directory::PlatformEntry;
 use veilpass_protocol::field::{Fr, from_bytes, from_hex, to_bytes, to_hex};
 use veilpass_protocol::identity::PseudonymSecret;
-use veilpass_protocol::json::{self, base64url, version_1};
+use veilpass_protocol::json::{self, base64url, nullable, nullable_object, object, objects, version_1};
 use veilpass_protocol::note::AuthorityKey;
 use veilpass_protocol::predicates::Predicates;
 use veilpass_protocol::request::Request;
@@ -53,6 +53,7 @@ pub struct HistoryEntry {
     /// The platform's subdivision.
     pub context: Context,
     /// What was asked.
+    #[serde(deserialize_with = "object")]
     pub predicates: Predicates,
     /// `answered`, or a code of contract §7.
     pub outcome: String,
@@ -99,21 +100,29 @@ pub(crate) struct State {
 struct Json {
     #[serde(deserialize_with = "version_1")]
     v: u32,
+    #[serde(deserialize_with = "nullable")]
     authority: Option<AuthorityKey>,
     /// What [`AcceptedEpochs::save`] wrote.
+    #[serde(deserialize_with = "nullable")]
     epochs: Option<String>,
+    #[serde(deserialize_with = "nullable_object")]
     cells: Option<Cells>,
+    #[serde(deserialize_with = "objects")]
     platforms: Vec<PlatformEntry>,
+    #[serde(deserialize_with = "nullable")]
     leaf: Option<String>,
+    #[serde(deserialize_with = "nullable")]
     place: Option<u64>,
     /// 11 × 8 nodes of 32 bytes.
+    #[serde(deserialize_with = "nullable")]
     path: Option<String>,
     searched: u64,
     pins: PinBook,
     slots: SlotBook,
+    #[serde(deserialize_with = "objects")]
     history: Vec<HistoryEntry>,
     /// They hold secrets, so they are not written with the rest.
-    #[serde(default, skip_serializing)]
+    #[serde(default, skip_serializing, deserialize_with = "objects")]
     candidates: Vec<candidates::Json>,
 }
 
@@ -202,6 +211,9 @@ impl State {
         let path =
             j.path.map(|text| decode_path(&text).ok_or_else(|| damaged("the path".into()))).transpose()?;
         let leaf = j.leaf.map(|text| from_hex(&text).map_err(|e| damaged(e.to_string()))).transpose()?;
+        if let Some(cells) = &j.cells {
+            cells.check().map_err(|e| damaged(e.to_string()))?;
+        }
         let candidates: Option<Vec<Candidate>> = j.candidates.into_iter().map(|c| c.candidate()).collect();
         Ok(State {
             epochs,

@@ -253,11 +253,15 @@ impl<'de> Deserialize<'de> for SecretHex {
     }
 }
 
-/// A credential object, or `null`; an array will not do.
+/// A credential object with attributes in their ranges, or `null`; an array will not do.
 pub(crate) fn credential_or_null<'de, D: serde::Deserializer<'de>>(
     d: D,
 ) -> Result<Option<Credential>, D::Error> {
     #[derive(Deserialize)]
     struct Object(#[serde(deserialize_with = "json::object")] Credential);
-    Ok(Option::<Object>::deserialize(d)?.map(|object| object.0))
+    let credential = Option::<Object>::deserialize(d)?.map(|object| object.0);
+    if let Some(credential) = &credential {
+        credential.attributes.check().map_err(serde::de::Error::custom)?;
+    }
+    Ok(credential)
 }

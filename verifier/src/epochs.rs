@@ -138,6 +138,7 @@ struct Saved {
     v: u32,
     #[serde(deserialize_with = "json::nullable")]
     note: Option<String>,
+    #[serde(deserialize_with = "json::objects")]
     equivocations: Vec<Equivocation>,
 }
 

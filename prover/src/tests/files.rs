@@ -1,6 +1,7 @@
 //! The two files: what they hold, that nobody else reads them, and that no secret shows.
 
 use super::testkit::*;
+use crate::state::State;
 use crate::{AnswerError, ExposeSecret, Refusal, SecretString, Wallet, WorkFactor, crypt};
 use veilpass_protocol::attributes::Attributes;
 use veilpass_protocol::field::to_hex;
@@ -76,6 +77,57 @@ fn other_contents_are_damaged() {
             "{bad}: {refusal}"
         );
     }
+}
+
+/// Found by fuzzing: a credential that `enrol` refuses came in by a wallet file, and a nationality of more
+/// than ten bits would have run over into the province when the attributes are packed.
+#[test]
+fn a_credential_inside_is_as_good_as_one_outside() {
+    let mut world = World::new(26);
+    let mut wallet = Wallet::new(&mut world.rng);
+    let credential = world.credential(&wallet, adult()).to_json();
+    wallet.enrol(credential.as_bytes()).unwrap();
+    let plain = wallet.plain();
+    assert!(Wallet::read(plain.as_bytes()).is_ok());
+    for (from, to) in [
+        ("\"nationality\":156", "\"nationality\":1024"),
+        ("\"nationality\":156", "\"nationality\":0"),
+        ("\"generation\":0", "\"generation\":255"),
+        ("\"province\":44", "\"province\":100"),
+    ] {
+        assert!(plain.contains(from), "{from}");
+        let bad = plain.replace(from, to);
+        assert!(matches!(Wallet::read(bad.as_bytes()), Err(Refusal::FileDamaged(_))), "{to}");
+    }
+}
+
+/// Found by fuzzing: the state's file had more than one reading. Members could be missing, and objects in
+/// lists could be arrays.
+#[test]
+fn the_state_has_one_reading() {
+    let mut world = World::new(27);
+    let mut wallet = world.person(adult());
+    let mut rng = world.rng.clone();
+    wallet
+        .respond(&Ask { link: LinkKind::Tokens, slots: 4, context: "poll", ..ask() }, now(), &mut rng)
+        .unwrap();
+    let plain = wallet.state.plain();
+    assert_eq!(State::read(plain.as_bytes()), Ok(wallet.state.clone()));
+    for (from, to) in [
+        ("\"place\":", "\"placf\":"),
+        ("\"day\":null,", ""),
+        ("\"outcome\":\"answered\"", "\"outcome\":null"),
+        ("{\"valid\":true}", "[true]"),
+        ("\"male\":", "\"mald\":"),
+        ("\"searched\":", "\"leaf\":null,\"searched\":"),
+    ] {
+        assert!(plain.contains(from), "{from} is not in {}", plain.as_str());
+        let bad = plain.replacen(from, to, 1);
+        assert!(matches!(State::read(bad.as_bytes()), Err(Refusal::FileDamaged(_))), "{to}");
+    }
+    let place = wallet.state.own.place.unwrap();
+    let missing = plain.replace(&format!("\"place\":{place},"), "");
+    assert!(missing.len() < plain.len() && State::read(missing.as_bytes()).is_err());
 }
 
 #[test]
