@@ -1,6 +1,8 @@
 //! What the handlers read in a body, in the contract's form again: for `fuzz/`, which compares the two.
 
-use super::bodies::{ApplicationBody, DocumentBody, EnrolmentBody, RemovalBody, WithdrawalBody, WordsBody, read};
+use super::bodies::{
+    ApplicationBody, DocumentBody, EnrolmentBody, RemovalBody, WithdrawalBody, WordsBody, read,
+};
 use super::names::Name;
 use crate::http::{Problem, Received};
 use serde_json::{Value, json};
