@@ -58,6 +58,11 @@ pub fn test(root: &Path, long: bool) -> Result<(), String> {
             run: Box::new(|| cargo(&["test", "--workspace", "--no-fail-fast"])),
         },
         Step {
+            name: "parsers under mutated bytes",
+            budget: 3,
+            run: Box::new(|| cargo(&["run", "--quiet", "--package", "veilpass-fuzz", "--", "run"])),
+        },
+        Step {
             name: "packages of the interop checks",
             budget: 2,
             run: Box::new(|| {
