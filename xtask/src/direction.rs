@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 
 /// Each of our crates and the ones of ours that it may depend on, directly or not.
-const ALLOWED: [(&str, &[&str]); 9] = [
+const ALLOWED: [(&str, &[&str]); 10] = [
     ("protocol", &[]),
     ("circuits", &["protocol"]),
     ("verifier", &["protocol"]),
@@ -15,6 +15,7 @@ const ALLOWED: [(&str, &[&str]); 9] = [
     ("server", &["protocol", "circuits", "verifier", "params", "prover"]),
     ("cli", &["protocol", "circuits", "verifier", "params", "prover", "server"]),
     ("tests", &["protocol", "circuits", "verifier", "params", "prover", "server"]),
+    ("fuzz", &["protocol", "circuits", "verifier", "params", "prover", "server"]),
     ("xtask", &[]),
 ];
 
