@@ -146,7 +146,9 @@ impl AuthoritySigner {
         let seed = bytes.split_first().map(|(_, seed)| seed).ok_or(InvalidKey)?;
         let seed = Zeroizing::new(<[u8; 32]>::try_from(seed).map_err(|_| InvalidKey)?);
         check_origin(origin).map_err(|_| InvalidKey)?;
-        Ok(AuthoritySigner { origin: origin.to_owned(), key: SigningKey::from_bytes(&seed) })
+        let signer = AuthoritySigner { origin: origin.to_owned(), key: SigningKey::from_bytes(&seed) };
+        // The library takes an id in capitals as well.
+        if *signer.to_secret_string() == text { Ok(signer) } else { Err(InvalidKey) }
     }
 
     /// The public half.
@@ -220,6 +222,19 @@ mod tests {
             String::new(),
         ] {
             assert!(bad.parse::<AuthorityKey>().is_err(), "{bad}");
+        }
+        // One line for each key; capitals in the id were found by fuzzing.
+        let secret = AuthoritySigner::from_secret_string(
+            "PRIVATE+KEY+PeterNeumann+c74f20a3+AYEKFALVFGyNhPJEMzD1QIDr+Y7hfZx09iUvxdXHKDFz",
+        );
+        let secret = secret.unwrap().to_secret_string();
+        for bad in [
+            secret.replace("c74f20a3", "C74f20a3"),
+            secret.replace("c74f20a3", "c74f20a4"),
+            format!("{}\n", *secret),
+            format!("{}=", *secret),
+        ] {
+            assert!(AuthoritySigner::from_secret_string(&bad).is_err(), "{bad}");
         }
         for bad in ["", "a b", "a+b", "a\nb"] {
             assert!(AuthoritySigner::generate(&mut rand::thread_rng(), bad).is_err());
