@@ -14,7 +14,7 @@ impl Rng {
     }
 
     /// The next 64 bits.
-    pub fn next(&mut self) -> u64 {
+    pub fn draw(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -24,7 +24,7 @@ impl Rng {
 
     /// Below `n`; 0 if `n` is 0.
     pub fn below(&mut self, n: usize) -> usize {
-        if n == 0 { 0 } else { (self.next() % n as u64) as usize }
+        if n == 0 { 0 } else { (self.draw() % n as u64) as usize }
     }
 
     /// One of them; `None` of nothing.
@@ -37,7 +37,7 @@ impl Rng {
 pub fn hash(bytes: &[u8]) -> u64 {
     let fnv =
         bytes.iter().fold(0xcbf2_9ce4_8422_2325, |h, b| (h ^ u64::from(*b)).wrapping_mul(0x0100_0000_01b3));
-    Rng::new(fnv).next()
+    Rng::new(fnv).draw()
 }
 
 /// Numbers at bounds, and spellings that some readers take for them.
@@ -143,7 +143,7 @@ pub const LONGEST: usize = 20_000;
 /// One to four edits of `input`, with pieces of `other`.
 pub fn mutate(input: &[u8], other: &[u8], words: &[&str], rng: &mut Rng) -> Vec<u8> {
     let mut bytes = input.to_vec();
-    for _ in 0..1 + rng.next().trailing_zeros().min(3) {
+    for _ in 0..1 + rng.draw().trailing_zeros().min(3) {
         edit(&mut bytes, other, words, rng);
     }
     bytes.truncate(LONGEST.max(input.len()));
@@ -165,7 +165,7 @@ fn edit(bytes: &mut Vec<u8>, other: &[u8], words: &[&str], rng: &mut Rng) {
         }
         1 => {
             if let Some(byte) = bytes.get_mut(at) {
-                *byte = rng.next() as u8;
+                *byte = rng.draw() as u8;
             }
         }
         2 => {
@@ -174,7 +174,7 @@ fn edit(bytes: &mut Vec<u8>, other: &[u8], words: &[&str], rng: &mut Rng) {
                 *byte = byte.wrapping_add([1, 2, 255, 254][rng.below(4)]);
             }
         }
-        3 => bytes.insert(at, rng.next() as u8),
+        3 => bytes.insert(at, rng.draw() as u8),
         4 => {
             let range = range(bytes, rng);
             bytes.drain(range);

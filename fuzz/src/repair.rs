@@ -61,7 +61,9 @@ pub fn td1_digits(one: &str, two: &str) -> Vec<(String, u8)> {
     digits
 }
 
+// Repairs share one signature; these two change no length.
 /// Check digits of a zone of two lines of 44 or three of 30.
+#[allow(clippy::ptr_arg)]
 pub fn zone(bytes: &mut Vec<u8>) {
     let line = |bytes: &[u8], n: usize| bytes.split(|b| *b == b'\n').nth(n).map(<[u8]>::len);
     let set = |bytes: &mut [u8], to: usize, covered: &dyn Fn(&[u8]) -> Vec<u8>| {
@@ -173,6 +175,7 @@ pub fn proof_flags(bytes: &mut Vec<u8>) {
 }
 
 /// Changes of a proving key that stay in its head, where they are refused soon or accepted at great length.
+#[allow(clippy::ptr_arg)]
 pub fn proving_head(bytes: &mut Vec<u8>) {
     if let Some(how) = bytes.first_mut() {
         *how |= 1;
@@ -197,7 +200,6 @@ pub fn name_inner_key(file: &mut [u8]) {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::{Verdict, target};
 
     fn accepted(name: &str, input: &[u8]) -> bool {

@@ -200,7 +200,7 @@ pub fn verifying_keys() -> Vec<Vec<u8>> {
 pub fn proving_keys() -> Vec<Vec<u8>> {
     let spread = |how: u8, step: u32| -> Vec<u8> {
         let places = (0..24u32)
-            .flat_map(|i| [(i * step >> 16) as u8, (i * step >> 8) as u8, (i * step) as u8, i as u8]);
+            .flat_map(|i| [((i * step) >> 16) as u8, ((i * step) >> 8) as u8, (i * step) as u8, i as u8]);
         [how].into_iter().chain(places).collect()
     };
     vec![

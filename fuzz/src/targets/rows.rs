@@ -63,7 +63,7 @@ fn key() -> &'static FingerprintKey {
 fn each_line(input: &[u8], form: Form) -> Verdict {
     let mut lines = Lines::new(input);
     let (mut number, mut accepted) = (0, false);
-    while let Some(line) = lines.next().expect("a slice does not fail") {
+    while let Some(line) = lines.next_line().expect("a slice does not fail") {
         assert!(line.number > number, "lines are counted upwards");
         number = line.number;
         if let Some(bytes) = &line.bytes {

@@ -79,7 +79,7 @@ fn a_second_spelling_is_found() {
     );
     let good = [&[1u8][..], &[7; 32], &[0; 7], &[3], &[0; 31], &[5], &[9; 128]].concat();
     assert!(Presentation::read(&good).is_ok());
-    let (message, input) = found(&target, &[good.clone()]);
+    let (message, input) = found(&target, std::slice::from_ref(&good));
     assert!(message.contains("two texts"), "{message}");
     assert_eq!(input.len(), good.len() + 1);
 }

@@ -79,7 +79,7 @@ impl Authority {
         let mut out = credentials.map(|path| LongFile::begin(path, Access::Private)).transpose()?;
         let mut report = ImportReport::default();
 
-        let mut next = lines.next().map_err(files::at(file))?;
+        let mut next = lines.next_line().map_err(files::at(file))?;
         let form = form_of(file, next.as_ref());
         if form == Form::Csv {
             if let Err((code, detail)) = check_header(next.as_ref()) {
@@ -88,13 +88,13 @@ impl Authority {
                 report.rejected.push(Rejection { line, code, detail });
                 return Ok(report);
             }
-            next = lines.next().map_err(files::at(file))?;
+            next = lines.next_line().map_err(files::at(file))?;
         }
         while next.is_some() {
             let mut batch = Vec::with_capacity(BATCH);
             while let Some(line) = next.take() {
                 batch.push(line);
-                next = lines.next().map_err(files::at(file))?;
+                next = lines.next_line().map_err(files::at(file))?;
                 if batch.len() == BATCH {
                     break;
                 }

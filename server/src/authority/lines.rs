@@ -35,7 +35,7 @@ impl<R: BufRead> Lines<R> {
     }
 
     /// The next line that is not blank; `None` at the end.
-    pub fn next(&mut self) -> io::Result<Option<Line>> {
+    pub fn next_line(&mut self) -> io::Result<Option<Line>> {
         loop {
             let mut bytes = Vec::new();
             let mut too_long = false;
@@ -88,7 +88,7 @@ mod tests {
     fn all(text: &[u8], buffer: usize) -> Vec<(u64, Option<Vec<u8>>)> {
         let mut lines = Lines::new(BufReader::with_capacity(buffer, text));
         let mut out = Vec::new();
-        while let Some(line) = lines.next().unwrap() {
+        while let Some(line) = lines.next_line().unwrap() {
             out.push((line.number, line.bytes));
         }
         assert_eq!(lines.bytes_read(), text.len() as u64);
