@@ -215,7 +215,7 @@ mod tests {
         let mut other = good.clone();
         other[0] = 2;
         assert_eq!(Presentation::read(&other), Err(PresentationError::VersionUnsupported));
-        // Found by fuzzing: what is no epoch in JSON is none in binary form either.
+        // Found when the fuzz target was written: what is no epoch in JSON is none in binary form either.
         for (epoch, good_one) in [((1u64 << 53) - 1, true), (1 << 53, false), (u64::MAX, false)] {
             let mut binary = good.clone();
             binary[33..41].copy_from_slice(&epoch.to_be_bytes());

@@ -287,7 +287,7 @@ fn a_saved_state_is_verified_again() {
         assert!(saved.contains(from));
         assert_eq!(code(&saved.replacen(from, to, 1)), "epochs_syntax", "{to}");
     }
-    // Found by fuzzing: a piece of evidence as an array was read as one, too.
+    // Found when the fuzz target was written: a piece of evidence as an array was read as one, too.
     let array = saved.replace("{\"installed\":", "[").replace("\"contradicting\":", "").replace("}]}", "]]}");
     assert_eq!(code(&array), "epochs_syntax");
     for end in (0..saved.len()).filter(|end| saved.is_char_boundary(*end)) {
