@@ -70,7 +70,7 @@ fn own(arguments: &Audit, bar: &ProgressBar) -> Result<Answer, Failure> {
         outcomes.push(control.run(seed, TRIED_ON_CONTROLS).map_err(|e| Failure::fault(control.name, e))?);
     }
     let agreement = agreement(seed, statements, &|done| {
-        if done % 256 == 0 {
+        if done.is_multiple_of(256) {
             bar.set_message(format!("plain check and circuit: {done} of {statements} statements"));
         }
     });
@@ -123,7 +123,7 @@ fn foreign(arguments: &Audit, path: &Path, bar: &ProgressBar) -> Result<Answer, 
 
 fn engines(subject: &Subject<'_>, bar: &ProgressBar) -> Result<Report, Failure> {
     let progress = |engine: Engine, done: usize, total: usize| {
-        if done % 32 == 0 {
+        if done.is_multiple_of(32) {
             bar.set_message(format!("{}: {done} of {total}", engine.as_str()));
         }
     };
