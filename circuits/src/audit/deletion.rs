@@ -50,7 +50,7 @@ pub fn deletions(
 }
 
 /// The rows that alone refuse some statement: each input of each good assignment is changed in several
-/// ways, and what else follows is computed anew. Rows that determine a wire are not looked for: the search
+/// ways, and what else follows is computed anew (a wire that does not follow keeps its value). Rows that determine a wire are not looked for: the search
 /// ends once all others are found.
 pub fn refusing_alone(
     matrices: &Matrices,
