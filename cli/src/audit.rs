@@ -20,7 +20,7 @@ use veilpass_params::circom::{FormatError, read_r1cs, read_sym, read_wtns};
 /// What to look at, and how long.
 #[derive(Debug, Args)]
 pub struct Audit {
-    /// Random statements on which the plain check and the circuit must agree; a million take an hour
+    /// Random statements on which the plain check and the circuit must agree; a million take an hour of processor time
     #[arg(long, default_value_t = 20_000, value_parser = clap::value_parser!(u64).range(1..=100_000_000))]
     statements: u64,
     /// What all random choices follow from
