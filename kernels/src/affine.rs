@@ -69,7 +69,8 @@ pub(crate) fn add_all<G: Group, B: Backend>(
         let mut again = std::mem::take(&mut scratch.again);
         again.clear();
         for addition in chunk {
-            let [left, right] = [addition.left, addition.right].map(|s| read_one::<G, B>(source, s));
+            let left = read_one::<G, B>(source, addition.left);
+            let right = read_one::<G, B>(source, addition.right);
             if left.x() != right.x() {
                 again.push(*addition);
                 continue;
@@ -182,8 +183,8 @@ fn read_one<G: Group, B: Backend>(source: &[G::Stored], summand: Summand) -> G::
 #[inline(always)]
 pub(crate) fn stored<G: Group, B: Backend>(point: G::Affine) -> Option<G::Stored> {
     let (x, y) = point.xy()?;
-    let [x, y] = [x, y].map(|c| G::Coordinate::<B>::from_base([c; LANES]).reduced());
-    let [first, ..] = G::Coordinate::<B>::write(x, y);
+    let (x, y) = (G::Coordinate::<B>::from_base([x; LANES]), G::Coordinate::<B>::from_base([y; LANES]));
+    let [first, ..] = G::Coordinate::<B>::write(x.reduced(), y.reduced());
     Some(first)
 }
 

@@ -231,11 +231,18 @@ impl<L: Lanes<Fq>> Coordinate for In2<L> {
 /// The inverses of all lanes of all vectors with one inversion; `None` if any of them is zero.
 #[inline(always)]
 pub(crate) fn inverses<C: Coordinate, const N: usize>(x: [C; N]) -> Option<[C; N]> {
-    let mut all = x.map(C::to_base);
+    let mut all = [[C::Base::ZERO; LANES]; N];
+    for (row, x) in all.iter_mut().zip(x) {
+        *row = x.to_base();
+    }
     let flat = all.as_flattened_mut();
     if flat.contains(&C::Base::ZERO) {
         return None;
     }
     batch_inversion(flat);
-    Some(all.map(C::from_base))
+    let mut out = x;
+    for (x, row) in out.iter_mut().zip(all) {
+        *x = C::from_base(row);
+    }
+    Some(out)
 }

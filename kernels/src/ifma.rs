@@ -59,6 +59,12 @@ fn all(x: u64) -> __m512i {
     simd!(_mm512_set1_epi64(x as i64))
 }
 
+// Closures do not have the machine's instructions, so vectors never pass through `map`.
+#[inline(always)]
+fn spread(limbs: [u64; 5]) -> [__m512i; 5] {
+    [all(limbs[0]), all(limbs[1]), all(limbs[2]), all(limbs[3]), all(limbs[4])]
+}
+
 #[inline(always)]
 fn zero() -> __m512i {
     simd!(_mm512_setzero_si512())
@@ -99,7 +105,7 @@ impl<F: Field> Vector<F> {
 
     #[inline(always)]
     fn constant(limbs: [u64; 5]) -> Self {
-        Vector::of(limbs.map(all))
+        Vector::of(spread(limbs))
     }
 
     /// From 64-bit limbs, one register each.
@@ -107,14 +113,18 @@ impl<F: Field> Vector<F> {
     fn from_words(w: [__m512i; 4]) -> Self {
         let mask = all(MASK);
         simd!({
-            let join = |high: __m512i, low: __m512i| _mm512_and_si512(_mm512_or_si512(high, low), mask);
-            Vector::of([
-                _mm512_and_si512(w[0], mask),
-                join(_mm512_slli_epi64::<12>(w[1]), _mm512_srli_epi64::<52>(w[0])),
-                join(_mm512_slli_epi64::<24>(w[2]), _mm512_srli_epi64::<40>(w[1])),
-                join(_mm512_slli_epi64::<36>(w[3]), _mm512_srli_epi64::<28>(w[2])),
+            let joined = [
+                w[0],
+                _mm512_or_si512(_mm512_slli_epi64::<12>(w[1]), _mm512_srli_epi64::<52>(w[0])),
+                _mm512_or_si512(_mm512_slli_epi64::<24>(w[2]), _mm512_srli_epi64::<40>(w[1])),
+                _mm512_or_si512(_mm512_slli_epi64::<36>(w[3]), _mm512_srli_epi64::<28>(w[2])),
                 _mm512_srli_epi64::<16>(w[3]),
-            ])
+            ];
+            let mut limbs = joined;
+            for i in 0..4 {
+                limbs[i] = _mm512_and_si512(joined[i], mask);
+            }
+            Vector::of(limbs)
         })
     }
 
@@ -134,10 +144,12 @@ impl<F: Field> Vector<F> {
 #[inline(always)]
 fn transpose(r: [__m512i; 8]) -> [__m512i; 8] {
     simd!({
-        let low = |i: usize| _mm512_unpacklo_epi64(r[i], r[i + 1]);
-        let high = |i: usize| _mm512_unpackhi_epi64(r[i], r[i + 1]);
-        let even = blocks([low(0), low(2), low(4), low(6)]);
-        let odd = blocks([high(0), high(2), high(4), high(6)]);
+        let (mut low, mut high) = ([zero(); 4], [zero(); 4]);
+        for i in 0..4 {
+            low[i] = _mm512_unpacklo_epi64(r[2 * i], r[2 * i + 1]);
+            high[i] = _mm512_unpackhi_epi64(r[2 * i], r[2 * i + 1]);
+        }
+        let (even, odd) = (blocks(low), blocks(high));
         [even[0], odd[0], even[1], odd[1], even[2], odd[2], even[3], odd[3]]
     })
 }
@@ -172,15 +184,22 @@ fn store(x: __m512i) -> [u64; 8] {
 impl<F: Field> Lanes<F> for Vector<F> {
     #[inline(always)]
     fn from_field(x: [F; LANES]) -> Self {
-        let limbs = x.map(|x| x.limbs());
-        let word = |i: usize| load(&std::array::from_fn(|lane| limbs[lane][i]));
-        let arks = Vector::<F>::from_words([word(0), word(1), word(2), word(3)]);
+        let mut columns = [[0u64; LANES]; 4];
+        for (lane, x) in x.iter().enumerate() {
+            let limbs = x.limbs();
+            for i in 0..4 {
+                columns[i][lane] = limbs[i];
+            }
+        }
+        let [a, b, c, d] = &columns;
+        let arks = Vector::<F>::from_words([load(a), load(b), load(c), load(d)]);
         arks.mul(Vector::constant(F::ENTER))
     }
 
     #[inline(always)]
     fn to_field(self) -> [F; LANES] {
-        let words = self.mul(Vector::constant(F::LEAVE)).reduced().words().map(store);
+        let [a, b, c, d] = self.mul(Vector::constant(F::LEAVE)).reduced().words();
+        let words = [store(a), store(b), store(c), store(d)];
         std::array::from_fn(|lane| F::from_limbs(std::array::from_fn(|i| words[i][lane])))
     }
 
@@ -191,14 +210,22 @@ impl<F: Field> Lanes<F> for Vector<F> {
 
     #[inline(always)]
     fn read(lines: [&Line; LANES]) -> (Self, Self) {
-        let [a, b, c, d, e, f, g, h] = transpose(lines.map(|line| load(&line.0)));
+        let mut rows = [zero(); 8];
+        for (row, line) in rows.iter_mut().zip(lines) {
+            *row = load(&line.0);
+        }
+        let [a, b, c, d, e, f, g, h] = transpose(rows);
         (Vector::from_words([a, b, c, d]), Vector::from_words([e, f, g, h]))
     }
 
     #[inline(always)]
     fn write(first: Self, second: Self) -> [Line; LANES] {
         let ([a, b, c, d], [e, f, g, h]) = (first.words(), second.words());
-        transpose([a, b, c, d, e, f, g, h]).map(|row| Line(store(row)))
+        let mut lines = [Line::default(); LANES];
+        for (line, row) in lines.iter_mut().zip(transpose([a, b, c, d, e, f, g, h])) {
+            line.0 = store(row);
+        }
+        lines
     }
 
     #[inline(always)]
@@ -236,7 +263,7 @@ impl<F: Field> Lanes<F> for Vector<F> {
     /// Montgomery's product, one limb of `other` after the other (operand scanning).
     #[inline(always)]
     fn mul(self, other: Self) -> Self {
-        let (a, p) = (self.0, F::P52.map(all));
+        let (a, p) = (self.0, spread(F::P52));
         let n = all(F::N52);
         let mut t = [zero(); 6];
         for b in other.0 {

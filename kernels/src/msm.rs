@@ -221,7 +221,10 @@ impl<G: Group> Task for Multiples<'_, G> {
                 row[w] = *point;
             }
             if w + 1 < self.windows {
-                (0..self.window).for_each(|_| double_all::<G, B>(&mut points, &mut scratch));
+                // No closure: it would not have the machine's instructions.
+                for _ in 0..self.window {
+                    double_all::<G, B>(&mut points, &mut scratch);
+                }
             }
         }
     }
