@@ -4,7 +4,7 @@ use ark_bn254::{Fr, G1Affine, G1Projective, G2Affine, G2Projective};
 use ark_ec::{CurveGroup, PrimeGroup, VariableBaseMSM};
 use ark_ff::UniformRand;
 use std::time::Instant;
-use veilpass_kernels::{FixedBases, G1, G2, Machine};
+use veilpass_kernels::{Domain, FixedBases, G1, G2, Machine};
 
 fn time<T>(what: &str, times: usize, mut f: impl FnMut() -> T) {
     let mut all: Vec<f64> = (0..times)
@@ -33,15 +33,27 @@ fn main() {
             time("ark MSM of 14,000 in G1", 5, || G1Projective::msm_unchecked(&g1, &scalars));
             time("ark MSM of 3,937 in G2", 5, || G2Projective::msm_unchecked(&g2, &scalars[..3_937]));
             for machine in Machine::all() {
-                for window in [13, 14, 15] {
+                let domain = Domain::new(machine, 8192).unwrap();
+                time(&format!("{}: FFT of 8,192", machine.name()), 21, || {
+                    domain.coefficients(&scalars[..8192])
+                });
+                for window in [13, 15] {
                     let name = format!("{} {window} bits", machine.name());
-                    time(&format!("{name}: table of 14,000 in G1"), 1, || FixedBases::<G1>::new(machine, &g1, window));
+                    time(&format!("{name}: table of 14,000 in G1"), 1, || {
+                        FixedBases::<G1>::new(machine, &g1, window)
+                    });
                     let table = FixedBases::<G1>::new(machine, &g1, window);
-                    time(&format!("{name}: sum of 14,000 in G1, {} MB", table.bytes() >> 20), 11, || table.sum(&scalars));
+                    time(&format!("{name}: sum of 14,000 in G1, {} MB", table.bytes() >> 20), 11, || {
+                        table.sum(&scalars)
+                    });
                     let table = FixedBases::<G1>::new(machine, &g1[..5_800], window);
-                    time(&format!("{name}: sum of 5,800 in G1, {} MB", table.bytes() >> 20), 11, || table.sum(&scalars));
+                    time(&format!("{name}: sum of 5,800 in G1, {} MB", table.bytes() >> 20), 11, || {
+                        table.sum(&scalars)
+                    });
                     let table = FixedBases::<G2>::new(machine, &g2, window);
-                    time(&format!("{name}: sum of 3,937 in G2, {} MB", table.bytes() >> 20), 11, || table.sum(&scalars));
+                    time(&format!("{name}: sum of 3,937 in G2, {} MB", table.bytes() >> 20), 11, || {
+                        table.sum(&scalars)
+                    });
                 }
             }
         });

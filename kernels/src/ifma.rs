@@ -8,7 +8,7 @@
 //! back there exactly; and since 2^260/p > 84, the product of two such values is below `p + 4p/84`.
 
 use crate::field::{Field, MASK};
-use crate::lanes::{Backend, LANES, Lanes, Line, Task};
+use crate::lanes::{Backend, Block, LANES, Lanes, Line, Task};
 use ark_bn254::{Fq, Fr};
 use std::arch::x86_64::*;
 use std::marker::PhantomData;
@@ -226,6 +226,34 @@ impl<F: Field> Lanes<F> for Vector<F> {
             line.0 = store(row);
         }
         lines
+    }
+
+    #[inline(always)]
+    fn from_block(block: &Block) -> Self {
+        let [a, b, c, d, e] = &block.0;
+        Vector::of([load(a), load(b), load(c), load(d), load(e)])
+    }
+
+    #[inline(always)]
+    fn to_block(self) -> Block {
+        let [a, b, c, d, e] = self.0;
+        Block([store(a), store(b), store(c), store(d), store(e)])
+    }
+
+    #[inline(always)]
+    fn transpose(vectors: [Self; LANES]) -> [Self; LANES] {
+        let mut out = vectors;
+        for limb in 0..5 {
+            let mut rows = [zero(); LANES];
+            for i in 0..LANES {
+                rows[i] = vectors[i].0[limb];
+            }
+            let columns = transpose(rows);
+            for i in 0..LANES {
+                out[i].0[limb] = columns[i];
+            }
+        }
+        out
     }
 
     #[inline(always)]

@@ -13,6 +13,11 @@ pub const LANES: usize = 8;
 #[repr(C, align(64))]
 pub struct Line(pub [u64; 8]);
 
+/// Eight elements of a field in a backend's own form, as they lie in memory.
+#[derive(Clone, Copy, Debug, Default)]
+#[repr(C, align(64))]
+pub struct Block(pub(crate) [[u64; 8]; 5]);
+
 /// Eight elements of a field. Each may be kept in a redundant form; [`Lanes::to_field`] is canonical.
 pub trait Lanes<F: Field>: Copy {
     /// From eight elements of ark's.
@@ -25,6 +30,12 @@ pub trait Lanes<F: Field>: Copy {
     fn read(lines: [&Line; LANES]) -> (Self, Self);
     /// Puts two elements into each of eight lines. Both below 2^256; below p if `reduced` was called.
     fn write(first: Self, second: Self) -> [Line; LANES];
+    /// As it was put by [`Lanes::to_block`].
+    fn from_block(block: &Block) -> Self;
+    /// For memory.
+    fn to_block(self) -> Block;
+    /// Lane i of vector j becomes lane j of vector i.
+    fn transpose(vectors: [Self; LANES]) -> [Self; LANES];
     /// The canonical form, below p.
     fn reduced(self) -> Self;
     /// Sum.

@@ -9,6 +9,7 @@
 
 mod affine;
 mod coordinate;
+mod fft;
 mod field;
 #[cfg(target_arch = "x86_64")]
 mod ifma;
@@ -20,6 +21,7 @@ mod segments;
 mod tests;
 
 pub use coordinate::{G1, G2, Group};
+pub use fft::Domain;
 pub use field::Field;
-pub use lanes::{Backend, LANES, Lanes, Line, Machine, Task};
+pub use lanes::{Backend, Block, LANES, Lanes, Line, Machine, Task};
 pub use msm::FixedBases;

@@ -1,7 +1,7 @@
 //! Vectors of ark's field elements: the slow twin of every other backend.
 
 use crate::field::{Field, minus};
-use crate::lanes::{LANES, Lanes, Line};
+use crate::lanes::{Block, LANES, Lanes, Line};
 use std::array::from_fn;
 
 /// Eight elements in ark's form.
@@ -35,6 +35,26 @@ impl<F: Field> Lanes<F> for Eight<F> {
             let (a, b) = (first.0[i].limbs(), second.0[i].limbs());
             Line([a[0], a[1], a[2], a[3], b[0], b[1], b[2], b[3]])
         })
+    }
+    #[inline(always)]
+    fn from_block(block: &Block) -> Self {
+        let l = &block.0;
+        Eight(from_fn(|i| F::from_limbs([l[0][i], l[1][i], l[2][i], l[3][i]])))
+    }
+    #[inline(always)]
+    fn to_block(self) -> Block {
+        let mut block = Block::default();
+        for (i, x) in self.0.iter().enumerate() {
+            let limbs = x.limbs();
+            for j in 0..4 {
+                block.0[j][i] = limbs[j];
+            }
+        }
+        block
+    }
+    #[inline(always)]
+    fn transpose(vectors: [Self; LANES]) -> [Self; LANES] {
+        from_fn(|i| Eight(from_fn(|j| vectors[j].0[i])))
     }
     #[inline(always)]
     fn reduced(self) -> Self {

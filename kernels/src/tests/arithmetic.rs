@@ -73,7 +73,21 @@ fn expected<F: Field>(a: F, b: F, negate: bool, fourth: F) -> [F; 13] {
     let deep = doubled - difference - doubled - doubled;
     let squares = deep * deep + difference * sum;
     let signs = if negate { -a } else { a };
-    [a, sum, difference, F::ZERO, a * b, doubled, deep, squares, signs, -(difference + difference), deep, squares, fourth]
+    [
+        a,
+        sum,
+        difference,
+        F::ZERO,
+        a * b,
+        doubled,
+        deep,
+        squares,
+        signs,
+        -(difference + difference),
+        deep,
+        squares,
+        fourth,
+    ]
 }
 
 fn hold<F: Field + UniformRand>(rounds: usize)

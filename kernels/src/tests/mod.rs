@@ -1,2 +1,3 @@
 mod arithmetic;
 mod sums;
+mod transforms;
