@@ -8,6 +8,7 @@
 //! device.
 
 mod affine;
+mod comb;
 mod coordinate;
 mod fft;
 mod field;
@@ -20,6 +21,7 @@ mod segments;
 #[cfg(test)]
 mod tests;
 
+pub use comb::Comb;
 pub use coordinate::{G1, G2, Group};
 pub use fft::Domain;
 pub use field::Field;

@@ -1,9 +1,9 @@
 //! Sums of multiples against ark's, with every edge that the batched additions have.
 
-use crate::{FixedBases, G1, G2, Group, Machine};
-use ark_bn254::Fr;
+use crate::{Comb, FixedBases, G1, G2, Group, Machine};
+use ark_bn254::{Fr, G1Affine, G2Affine};
 use ark_ec::{AffineRepr, CurveGroup};
-use ark_ff::{AdditiveGroup, Field, UniformRand};
+use ark_ff::{AdditiveGroup, Field, UniformRand, Zero};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 
@@ -68,4 +68,25 @@ fn sums_in_g1_equal_ark() {
 #[test]
 fn sums_in_g2_equal_ark() {
     edges::<G2>(61);
+}
+
+fn comb<A: AffineRepr<ScalarField = Fr>>() {
+    let mut rng = StdRng::seed_from_u64(4);
+    let point = A::Group::rand(&mut rng).into_affine();
+    let comb = Comb::new(point);
+    assert!(comb.point() == point);
+    let mut scalars = vec![Fr::ZERO, Fr::ONE, -Fr::ONE, Fr::from(127u8), Fr::from(128u8), Fr::from(129u8)];
+    scalars.extend((0..254).map(|bit| Fr::from(2u8).pow([bit])));
+    scalars.extend((0..254).map(|bit| Fr::from(2u8).pow([bit]) - Fr::ONE));
+    scalars.extend((0..100).map(|_| Fr::rand(&mut rng)));
+    for scalar in scalars {
+        assert!(comb.mul(&scalar) == point * scalar, "{scalar}");
+    }
+    assert!(Comb::new(A::zero()).mul(&-Fr::ONE).is_zero());
+}
+
+#[test]
+fn combs_equal_ark() {
+    comb::<G1Affine>();
+    comb::<G2Affine>();
 }
