@@ -203,7 +203,9 @@ impl Builder {
             Rows::Values(values) => {
                 values.a.push(a.value);
                 values.b.push(b.value);
-                if a.value * b.value != c.value && values.failing.is_none_or(|lowest| self.tag.clause < lowest) {
+                if a.value * b.value != c.value
+                    && values.failing.is_none_or(|lowest| self.tag.clause < lowest)
+                {
                     values.failing = Some(self.tag.clause);
                 }
             }
