@@ -8,6 +8,8 @@ use std::array::from_fn;
 
 /// Vectors that share an inversion. More would save little and leave the cache.
 const VECTORS: usize = 192;
+/// So many vectors ahead points are asked for: they lie all over the table.
+const AHEAD: usize = 3;
 /// Independent chains of products, so that one need not wait for the other.
 const CHAINS: usize = 4;
 
@@ -102,6 +104,11 @@ fn add_chunk<G: Group, B: Backend>(
     let mut products = [one; CHAINS];
     scratch.rows.clear();
     for (n, vector) in additions.chunks(LANES).enumerate() {
+        for ahead in additions.iter().skip(LANES * (n + AHEAD)).take(LANES) {
+            for summand in [ahead.left, ahead.right] {
+                B::prefetch(&source[summand.index()]);
+            }
+        }
         let eight: [Addition; LANES] = from_fn(|lane| of_lane(vector, lane));
         let (x1, y1) = read_eight::<G, B>(source, eight.map(|a| a.left));
         let (x2, y2) = read_eight::<G, B>(source, eight.map(|a| a.right));

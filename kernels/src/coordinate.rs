@@ -1,6 +1,7 @@
 //! Coordinates of points: the base field for G1, its quadratic extension for G2, eight at a time.
 
-use crate::lanes::{Backend, LANES, Lanes, Line};
+use crate::lanes::{Backend, LANES, Lanes, Line, Machine};
+use crate::msm::{Multiples, Sums, ToArk};
 use crate::portable::negated;
 use ark_bn254::{Fq, Fq2, G1Affine, G2Affine};
 use ark_ec::AffineRepr;
@@ -48,7 +49,7 @@ impl Stored for Stored2 {
 }
 
 /// A group of points and their coordinates.
-pub trait Group: 'static {
+pub trait Group: Sized + 'static {
     /// ark's points.
     type Affine: AffineRepr<BaseField = Self::Base> + Copy;
     /// ark's coordinates.
@@ -60,6 +61,31 @@ pub trait Group: 'static {
 
     /// From affine coordinates on the curve.
     fn point(x: Self::Base, y: Self::Base) -> Self::Affine;
+
+    // The long computations are compiled here, for each group, and not again in every crate that uses one.
+    /// Runs the task.
+    #[doc(hidden)]
+    fn sums(machine: Machine, task: Sums<'_, Self>) -> Vec<Option<Self::Stored>>;
+    /// Runs the task.
+    #[doc(hidden)]
+    fn multiples(machine: Machine, task: Multiples<'_, Self>);
+    /// Runs the task.
+    #[doc(hidden)]
+    fn to_ark(machine: Machine, task: ToArk<'_, Self>) -> Vec<Self::Affine>;
+}
+
+macro_rules! compiled_here {
+    () => {
+        fn sums(machine: Machine, task: Sums<'_, Self>) -> Vec<Option<Self::Stored>> {
+            machine.run(task)
+        }
+        fn multiples(machine: Machine, task: Multiples<'_, Self>) {
+            machine.run(task)
+        }
+        fn to_ark(machine: Machine, task: ToArk<'_, Self>) -> Vec<Self::Affine> {
+            machine.run(task)
+        }
+    };
 }
 
 /// Eight coordinates.
@@ -103,6 +129,8 @@ impl Group for G1 {
     fn point(x: Fq, y: Fq) -> G1Affine {
         G1Affine::new_unchecked(x, y)
     }
+
+    compiled_here!();
 }
 
 /// G2 of BN254.
@@ -117,6 +145,8 @@ impl Group for G2 {
     fn point(x: Fq2, y: Fq2) -> G2Affine {
         G2Affine::new_unchecked(x, y)
     }
+
+    compiled_here!();
 }
 
 /// Coordinates in G1.
@@ -230,19 +260,14 @@ impl<L: Lanes<Fq>> Coordinate for In2<L> {
 
 /// The inverses of all lanes of all vectors with one inversion; `None` if any of them is zero.
 #[inline(always)]
-pub(crate) fn inverses<C: Coordinate, const N: usize>(x: [C; N]) -> Option<[C; N]> {
-    let mut all = [[C::Base::ZERO; LANES]; N];
-    for (row, x) in all.iter_mut().zip(x) {
-        *row = x.to_base();
-    }
-    let flat = all.as_flattened_mut();
-    if flat.contains(&C::Base::ZERO) {
+pub(crate) fn inverses<C: Coordinate>(x: [C; 4]) -> Option<[C; 4]> {
+    let (low, high) = (x[0].mul(x[1]), x[2].mul(x[3]));
+    let mut lanes = low.mul(high).to_base();
+    if lanes.contains(&C::Base::ZERO) {
         return None;
     }
-    batch_inversion(flat);
-    let mut out = x;
-    for (x, row) in out.iter_mut().zip(all) {
-        *x = C::from_base(row);
-    }
-    Some(out)
+    batch_inversion(&mut lanes);
+    let inverse = C::from_base(lanes);
+    let (low, high) = (inverse.mul(high), inverse.mul(low));
+    Some([low.mul(x[1]), low.mul(x[0]), high.mul(x[3]), high.mul(x[2])])
 }

@@ -13,6 +13,17 @@ use ark_bn254::{Fq, Fr};
 use std::arch::x86_64::*;
 use std::marker::PhantomData;
 
+/// An intrinsic of AVX-512F, DQ or IFMA.
+macro_rules! simd {
+    ($e:expr) => {{
+        // SAFETY: vectors exist only inside `run`, on processors that have the instruction.
+        #[allow(unsafe_code)]
+        unsafe {
+            $e
+        }
+    }};
+}
+
 /// Whether this processor has what the module needs.
 pub(crate) fn available() -> bool {
     is_x86_feature_detected!("avx512f")
@@ -37,22 +48,19 @@ pub(crate) struct Ifma;
 impl Backend for Ifma {
     type Fq = Vector<Fq>;
     type Fr = Vector<Fr>;
+
+    #[inline(always)]
+    fn prefetch<T>(value: &T) {
+        let first: *const i8 = std::ptr::from_ref(value).cast();
+        for line in 0..size_of::<T>().div_ceil(64) {
+            simd!(_mm_prefetch::<_MM_HINT_T0>(first.wrapping_add(64 * line)));
+        }
+    }
 }
 
 /// Eight elements; limb i of all of them in one register.
 #[derive(Clone, Copy)]
 pub struct Vector<F>([__m512i; 5], PhantomData<F>);
-
-/// An intrinsic of AVX-512F, DQ or IFMA.
-macro_rules! simd {
-    ($e:expr) => {{
-        // SAFETY: vectors exist only inside `run`, on processors that have the instruction.
-        #[allow(unsafe_code)]
-        unsafe {
-            $e
-        }
-    }};
-}
 
 #[inline(always)]
 fn all(x: u64) -> __m512i {

@@ -54,6 +54,10 @@ pub trait Backend: 'static {
     type Fq: Lanes<Fq>;
     /// Of the scalar field.
     type Fr: Lanes<Fr>;
+
+    /// Asks for a value that will soon be read.
+    #[inline(always)]
+    fn prefetch<T>(_: &T) {}
 }
 
 /// A computation over any backend. Everything that `run` calls with vectors must be `#[inline(always)]`, or

@@ -17,6 +17,9 @@ use ark_ec::{AffineRepr, CurveGroup};
 use ark_ff::{AdditiveGroup, BigInt, PrimeField};
 use rayon::prelude::*;
 
+/// Summands that are added in one go: their sums stay in the second-level cache.
+const PART: usize = 32 << 10;
+
 /// Bits of a scalar.
 const BITS: usize = 254;
 
@@ -49,10 +52,9 @@ where
         }
         let mut multiples = vec![G::Stored::default(); bases.len() * windows];
         let chunk = bases.len().div_ceil(8 * rayon::current_num_threads()).max(256);
-        multiples
-            .par_chunks_mut(chunk * windows)
-            .zip(bases.par_chunks(chunk))
-            .for_each(|(multiples, bases)| machine.run(Multiples::<G> { bases, window, windows, multiples }));
+        multiples.par_chunks_mut(chunk * windows).zip(bases.par_chunks(chunk)).for_each(
+            |(multiples, bases)| G::multiples(machine, Multiples { bases, window, windows, multiples }),
+        );
         FixedBases { machine, window, windows, multiples, places }
     }
 
@@ -82,7 +84,7 @@ where
                 let last = buckets.last().map_or(first, |end| *end);
                 let ends: Vec<u32> = buckets.iter().map(|end| end - first).collect();
                 let summands = &summands[first as usize..last as usize];
-                self.machine.run(Sums::<G> { source: &self.multiples, summands, ends: &ends })
+                G::sums(self.machine, Sums { source: &self.multiples, summands, ends: &ends })
             })
             .collect();
         self.weighted(parts.concat())
@@ -118,7 +120,8 @@ where
 
     /// Ranges of buckets with about equally many summands, with the place of the first.
     fn split<'a>(&self, ends: &'a [u32], summands: usize) -> Vec<(&'a [u32], u32)> {
-        let parts = if summands < 4096 { 1 } else { rayon::current_num_threads() };
+        let parts = summands.div_ceil(PART).next_multiple_of(rayon::current_num_threads());
+        let parts = if summands < PART / 8 { 1 } else { parts };
         let mut ranges = Vec::with_capacity(parts);
         let (mut rest, mut first) = (ends, 0);
         for part in 1..=parts {
@@ -155,8 +158,8 @@ where
             summands.extend(places.iter().skip(column).step_by(side).flatten());
             ends.push(summands.len() as u32);
         }
-        let lines = self.machine.run(Sums::<G> { source: &points, summands: &summands, ends: &ends });
-        let lines = self.machine.run(ToArk::<G> { points: &lines });
+        let lines = G::sums(self.machine, Sums { source: &points, summands: &summands, ends: &ends });
+        let lines = G::to_ark(self.machine, ToArk { points: &lines });
         let (rows, columns) = lines.split_at(rows);
         let mut total = weighted::<G>(rows);
         for _ in 0..side.trailing_zeros() {
@@ -203,7 +206,9 @@ fn for_each_digit(scalar: BigInt<4>, window: usize, mut digit: impl FnMut(usize,
     }
 }
 
-struct Multiples<'a, G: Group> {
+/// See [`FixedBases`].
+#[doc(hidden)]
+pub struct Multiples<'a, G: Group> {
     bases: &'a [G::Affine],
     window: usize,
     windows: usize,
@@ -230,7 +235,9 @@ impl<G: Group> Task for Multiples<'_, G> {
     }
 }
 
-struct Sums<'a, G: Group> {
+/// See [`FixedBases`].
+#[doc(hidden)]
+pub struct Sums<'a, G: Group> {
     source: &'a [G::Stored],
     summands: &'a [Summand],
     ends: &'a [u32],
@@ -244,7 +251,9 @@ impl<G: Group> Task for Sums<'_, G> {
     }
 }
 
-struct ToArk<'a, G: Group> {
+/// See [`FixedBases`].
+#[doc(hidden)]
+pub struct ToArk<'a, G: Group> {
     points: &'a [Option<G::Stored>],
 }
 

@@ -26,7 +26,7 @@ use veilpass_protocol::request::{NewRequest, Request};
 use veilpass_protocol::scope::{LinkKind, NONE_SLOTS};
 use veilpass_protocol::statement::Statement;
 use veilpass_protocol::tree::Tree;
-use veilpass_prover::groth16::{ArkProver, Prover};
+use veilpass_prover::groth16::{Engine, Prover};
 use veilpass_verifier::VerifyingKey;
 
 /// People in epoch 1; epoch 2 removes the last of them and adds one.
@@ -63,7 +63,7 @@ pub struct World {
     pub notes: [String; 2],
     /// Everybody, by place.
     pub people: Vec<Person>,
-    prover: ArkProver,
+    prover: Engine,
     rng: StdRng,
 }
 
@@ -115,7 +115,7 @@ impl World {
         let two = seal(Some(&one), sealed_at().plus(3600), second.root(), 1, 1);
         let notes = [&one, &two].map(|e| e.sign(&signer).unwrap_or_else(|e| panic!("{e}")));
         let prover = dev::proving_key().unwrap_or_else(|e| panic!("{e}"));
-        let prover = ArkProver::new(prover).unwrap_or_else(|e| panic!("{e}"));
+        let prover = Engine::new(prover).unwrap_or_else(|e| panic!("{e}"));
         World { signer, key, trees: [first, second], epochs: [one, two], notes, people, prover, rng }
     }
 

@@ -10,7 +10,7 @@ use veilpass_protocol::identity::{PseudonymSecret, pseudonym};
 use veilpass_protocol::presentation::Presentation;
 use veilpass_protocol::request::AnyRequest;
 use veilpass_protocol::statement::Statement;
-use veilpass_prover::groth16::{ArkProver, ProveError, Prover};
+use veilpass_prover::groth16::{Engine, ProveError, Prover};
 use veilpass_server::files::{Access, write};
 
 /// Proves the request's statement against any root, with any private inputs.
@@ -37,7 +37,7 @@ pub fn run(
     };
     let pseudonym = pseudonym(&k, &scope, slot);
     let statement = Statement::for_request(request, root, pseudonym).map_err(|e| syntax(&e))?;
-    let prover = ArkProver::new(proving_key(pk)?).map_err(|e| Failure::Fault(e.to_string()))?;
+    let prover = Engine::new(proving_key(pk)?).map_err(|e| Failure::Fault(e.to_string()))?;
     let proof = prover.prove(&statement, &witness, &mut OsRng).map_err(|e| match e {
         ProveError::Unsatisfied(_) => Failure::refused("not_satisfied", e),
         other => Failure::Fault(other.to_string()),

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use veilpass_protocol::presentation::DECLINE;
 use veilpass_protocol::request::AnyRequest;
 use veilpass_protocol::scope::Host;
-use veilpass_prover::groth16::{ArkProver, Prover};
+use veilpass_prover::groth16::{Engine, Prover};
 use veilpass_prover::{AnswerError, Channel, Question, Refusal, Wallet as Holder, answer_address};
 use veilpass_server::client::Client;
 use veilpass_server::files::{Access, write};
@@ -198,7 +198,7 @@ fn judge(
     if let Some(why) = &asked.foreign {
         return Err(NoAnswer::Refused(why.clone()));
     }
-    let prover = ArkProver::new(proving_key(present.pk.as_ref())?).map_err(|e| fault(e.to_string()))?;
+    let prover = Engine::new(proving_key(present.pk.as_ref())?).map_err(|e| fault(e.to_string()))?;
     let now = present.clock.now()?;
     let question = holder
         .examine(&asked.request, &asked.channel, present.this_month, prover.circuit(), now)

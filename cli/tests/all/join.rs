@@ -15,7 +15,7 @@ use veilpass_protocol::field::{Fr, to_bytes, to_hex};
 use veilpass_protocol::note::AuthorityKey;
 use veilpass_protocol::poseidon::hash;
 use veilpass_protocol::request::Request;
-use veilpass_prover::groth16::ArkProver;
+use veilpass_prover::groth16::Engine;
 use veilpass_prover::{Channel, Source, SourceError, Wallet};
 use veilpass_server::published::Published;
 
@@ -85,7 +85,7 @@ fn both_sides_together_know_nothing() {
     for person in &mut people {
         assert!(person.wallet.sync(&source, &key, now()).unwrap().enrolled);
     }
-    let prover = ArkProver::new(dev::proving_key().unwrap()).unwrap();
+    let prover = Engine::new(dev::proving_key().unwrap()).unwrap();
     for ((_, token), server) in platforms.iter().zip(&servers) {
         let mut order: Vec<usize> = (0..people.len()).collect();
         order.shuffle(&mut rng);
@@ -139,7 +139,7 @@ fn enrol(at: &Path, rng: &mut StdRng) -> Vec<Person> {
 }
 
 /// One log-in.
-fn present(person: &mut Person, server: &Server, token: &str, prover: &ArkProver) {
+fn present(person: &mut Person, server: &Server, token: &str, prover: &Engine) {
     let client = client();
     let body = json!({"predicates": {"valid": true, "age": {"at_least": 18}}, "link": "account"});
     let (status, made) = post(&client, &server.url("/v1/requests"), &body, Some(token)).unwrap();
@@ -160,7 +160,7 @@ fn present(person: &mut Person, server: &Server, token: &str, prover: &ArkProver
     person.pseudonyms.push(presentation.pseudonym);
 }
 
-fn prover_circuit(prover: &ArkProver) -> veilpass_protocol::circuit_id::CircuitId {
+fn prover_circuit(prover: &Engine) -> veilpass_protocol::circuit_id::CircuitId {
     use veilpass_prover::groth16::Prover;
     prover.circuit()
 }

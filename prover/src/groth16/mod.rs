@@ -1,6 +1,5 @@
 //! The proving engine: Groth16 over BN254 behind one small interface.
 
-mod ark;
 mod blinding;
 mod engine;
 mod prepared;
@@ -10,7 +9,6 @@ mod session;
 #[cfg(test)]
 mod tests;
 
-pub use ark::ArkProver;
 pub use engine::Engine;
 pub use prepared::Prepared;
 pub use rerandomise::rerandomise;

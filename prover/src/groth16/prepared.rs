@@ -42,7 +42,7 @@ impl Prepared {
         session: &Session<'_>,
         rng: &mut R,
     ) -> Result<Prepared, ProveError> {
-        let (sums, late) = session.sums();
+        let (sums, late) = (session.unblinded(), session.per_challenge());
         let (challenge, delta) = session.engine().combs();
         let m = session.statement().challenge;
         let c0 = sums.c - late * m;

@@ -1,15 +1,15 @@
 //! From one platform to the next in the same epoch.
 //!
-//! The three sums are linear in the wires. A new scope, other predicates or another slot change a few hundred
-//! of 5,800 wires, most of them to small numbers: only the differences are summed. H is not linear and is
-//! made anew.
+//! The three sums are linear in the wires and in H. A new scope, other predicates or another slot change a few hundred
+//! of 5,800 wires, most of them to small numbers: only the differences are summed. H changes
+//! throughout.
 
 use super::ProveError;
 use super::blinding::{BlindingKey, Unblinded, blinded};
 use super::engine::Engine;
 use super::prepared::Prepared;
-use super::quotient::Polynomials;
 use ark_bn254::{G1Projective, G2Projective};
+use ark_ff::AdditiveGroup;
 use rand::{CryptoRng, RngCore};
 use veilpass_circuits::{Witness, assign_rows};
 use veilpass_protocol::field::Fr;
@@ -24,13 +24,12 @@ pub struct Session<'e> {
     statement: Statement,
     witness: Witness,
     wires: Zeroizing<Vec<Fr>>,
+    h: Zeroizing<Vec<Fr>>,
+    /// The polynomial B, for the late challenge.
+    b_coefficients: Zeroizing<Vec<Fr>>,
     a: G1Projective,
     b: G2Projective,
-    /// Without H.
-    l: G1Projective,
-    /// The polynomials, H among them, of the statement at hand.
-    polynomials: Polynomials,
-    h: Zeroizing<Vec<Fr>>,
+    c: G1Projective,
 }
 
 impl<'e> Session<'e> {
@@ -39,17 +38,20 @@ impl<'e> Session<'e> {
         statement: &Statement,
         witness: &Witness,
     ) -> Result<Session<'e>, ProveError> {
-        let (wires, rows) = assign_rows(statement, witness);
-        if let Some(clause) = rows.failing {
-            return Err(ProveError::Unsatisfied(clause));
-        }
-        let polynomials = engine.quotient().polynomials(&wires, rows);
-        let ((a, b), (l, h)) = rayon::join(
-            || rayon::join(|| engine.sum_a(&wires), || engine.sum_b(&wires)),
-            || rayon::join(|| engine.sum_c(&wires, &[]), || engine.quotient().divide(&polynomials)),
-        );
-        let (statement, witness) = (statement.clone(), witness.clone());
-        Ok(Session { engine, statement, witness, wires, a, b, l, polynomials, h })
+        let empty = || Zeroizing::new(Vec::new());
+        let mut session = Session {
+            engine,
+            statement: statement.clone(),
+            witness: witness.clone(),
+            wires: empty(),
+            h: empty(),
+            b_coefficients: empty(),
+            a: G1Projective::ZERO,
+            b: G2Projective::ZERO,
+            c: G1Projective::ZERO,
+        };
+        session.turn_to(statement, witness)?;
+        Ok(session)
     }
 
     /// Turns to another statement of the same holder. If it does not hold, the session stays where it was.
@@ -58,27 +60,21 @@ impl<'e> Session<'e> {
         if let Some(clause) = rows.failing {
             return Err(ProveError::Unsatisfied(clause));
         }
-        let engine = self.engine;
-        let change: Zeroizing<Vec<Fr>> =
-            Zeroizing::new(wires.iter().zip(self.wires.iter()).map(|(new, old)| *new - old).collect());
-        let ((a, b), (l, (polynomials, h))) = rayon::join(
+        let (engine, quotient) = (self.engine, self.engine.quotient());
+        let change = difference(&wires, &self.wires);
+        let ((a, b), (c, h, b_coefficients)) = rayon::join(
             || rayon::join(|| engine.sum_a(&change), || engine.sum_b(&change)),
             || {
-                rayon::join(
-                    || engine.sum_c(&change, &[]),
-                    || {
-                        let polynomials = engine.quotient().polynomials(&wires, rows);
-                        let h = engine.quotient().divide(&polynomials);
-                        (polynomials, h)
-                    },
-                )
+                let polynomials = quotient.polynomials(&wires, rows);
+                let h = quotient.divide(&polynomials);
+                (engine.sum_c(&change, &difference(&h, &self.h)), h, polynomials.b)
             },
         );
         self.a += a;
         self.b += b;
-        self.l += l;
+        self.c += c;
         (self.statement, self.witness) = (statement.clone(), witness.clone());
-        (self.wires, self.polynomials, self.h) = (wires, polynomials, h);
+        (self.wires, self.h, self.b_coefficients) = (wires, h, b_coefficients);
         Ok(())
     }
 
@@ -87,9 +83,7 @@ impl<'e> Session<'e> {
         &self,
         rng: &mut R,
     ) -> Result<[u8; PROOF_BYTES], ProveError> {
-        let c = self.l + self.engine.sum_c(&[], &self.h);
-        let proof = self.engine.with_constants(self.a, self.b, c);
-        blinded(&proof, self.engine.combs().1, &self.blinding_key(), &self.statement, rng)
+        blinded(&self.unblinded(), self.engine.combs().1, &self.blinding_key(), &self.statement, rng)
             .ok_or(ProveError::SelfCheck)
     }
 
@@ -115,11 +109,18 @@ impl<'e> Session<'e> {
         BlindingKey::new(&self.witness)
     }
 
-    /// The sums, H included, and what C gains when the challenge grows by one.
-    pub(super) fn sums(&self) -> (Unblinded, G1Projective) {
-        let per_challenge = self.engine.quotient().per_challenge(&self.polynomials.b);
-        let (h, r) =
-            rayon::join(|| self.engine.sum_c(&[], &self.h), || self.engine.sum_c(&[], &per_challenge));
-        (self.engine.with_constants(self.a, self.b, self.l + h), r)
+    pub(super) fn unblinded(&self) -> Unblinded {
+        self.engine.with_constants(self.a, self.b, self.c)
     }
+
+    /// What C gains when the challenge grows by one.
+    pub(super) fn per_challenge(&self) -> G1Projective {
+        self.engine.sum_c(&[], &self.engine.quotient().per_challenge(&self.b_coefficients))
+    }
+}
+
+/// `new − old`, place by place; what is missing in `old` is zero.
+fn difference(new: &[Fr], old: &[Fr]) -> Zeroizing<Vec<Fr>> {
+    let old = old.iter().copied().chain(std::iter::repeat(Fr::ZERO));
+    Zeroizing::new(new.iter().zip(old).map(|(new, old)| *new - old).collect())
 }

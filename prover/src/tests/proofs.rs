@@ -1,7 +1,7 @@
 //! Real proofs: from a request to 128 bytes that a platform accepts, and the proofs that are not made.
 
 use super::testkit::*;
-use crate::groth16::{ArkProver, ProveError, Prover, rerandomise};
+use crate::groth16::{Engine, ProveError, Prover, rerandomise};
 use crate::{AnswerError, Wallet};
 use ark_ec::AffineRepr;
 use rand::SeedableRng;
@@ -18,7 +18,7 @@ use veilpass_protocol::statement::Statement;
 use veilpass_protocol::tree::Tree;
 use veilpass_verifier::{Files, Origin, Policy, Proof, VerifyError, verify_files};
 
-static PROVER: LazyLock<ArkProver> = LazyLock::new(|| ArkProver::new(dev::proving_key().unwrap()).unwrap());
+static PROVER: LazyLock<Engine> = LazyLock::new(|| Engine::new(dev::proving_key().unwrap()).unwrap());
 
 fn asked(ask: Ask) -> Ask {
     Ask { circuit: PROVER.circuit(), ..ask }
@@ -121,7 +121,7 @@ fn proofs_of_a_damaged_key_are_not_handed_out() {
     let (statement, witness) = satisfied();
     let mut groth16 = dev::proving_key().unwrap().groth16().clone();
     groth16.l_query[0] = ark_bn254::G1Affine::generator();
-    let damaged = ArkProver::new(ProvingKey::from_groth16(Origin::Dev, groth16).unwrap()).unwrap();
+    let damaged = Engine::new(ProvingKey::from_groth16(Origin::Dev, groth16).unwrap()).unwrap();
     assert_eq!(damaged.circuit(), PROVER.circuit(), "its verifying key is untouched");
     let mut rng = StdRng::seed_from_u64(2);
     assert_eq!(damaged.prove(&statement, &witness, &mut rng), Err(ProveError::SelfCheck));

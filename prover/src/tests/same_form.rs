@@ -4,7 +4,7 @@
 use super::crowd::anybody;
 use super::testkit::*;
 use crate::Wallet;
-use crate::groth16::{ArkProver, Prover, rerandomise};
+use crate::groth16::{Engine, Prover, rerandomise};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use std::collections::BTreeSet;
@@ -15,7 +15,7 @@ use veilpass_protocol::attributes::{Attributes, DocumentClass, Sex};
 use veilpass_protocol::presentation::Presentation;
 use veilpass_verifier::Proof;
 
-static PROVER: LazyLock<ArkProver> = LazyLock::new(|| ArkProver::new(dev::proving_key().unwrap()).unwrap());
+static PROVER: LazyLock<Engine> = LazyLock::new(|| Engine::new(dev::proving_key().unwrap()).unwrap());
 
 /// How often the comparison of two people may cry although they do not differ.
 const FALSE_ALARM: f64 = 1e-6;

@@ -20,7 +20,7 @@ use veilpass_protocol::identity::pairing_words;
 use veilpass_protocol::note::AuthorityKey;
 use veilpass_protocol::poseidon::hash;
 use veilpass_protocol::request::Request;
-use veilpass_prover::groth16::{ArkProver, Prover};
+use veilpass_prover::groth16::{Engine, Prover};
 use veilpass_prover::{Channel, Source, SourceError, Wallet};
 use veilpass_server::client::{Client, ClientSettings};
 use veilpass_server::http::now;
@@ -228,7 +228,7 @@ fn enrolments(authority: &Server, token: &str) {
 
 /// Presentations that were made before; the server checks each and spends its pseudonym durably.
 fn presentations(forum: &Server, token: &str, wallet: &mut Wallet) {
-    let prover = ok(ArkProver::new(ok(dev::proving_key())));
+    let prover = ok(Engine::new(ok(dev::proving_key())));
     let client = client();
     let body = json!({"predicates": {"valid": true, "age": {"at_least": 18}}});
     let mut made = Vec::new();
