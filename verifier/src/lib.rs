@@ -45,6 +45,8 @@
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing))]
 #![deny(missing_docs, unsafe_code)]
 
+mod batch;
+mod curve;
 mod epochs;
 mod error;
 mod evidence;
@@ -55,6 +57,7 @@ mod memory;
 mod pairing;
 mod policy;
 mod proof;
+mod threads;
 mod verifier;
 
 pub use epochs::{AcceptedEpochs, EpochsError, Equivocation, Install};

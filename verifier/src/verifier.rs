@@ -3,6 +3,7 @@
 //! key, request, epochs (misconfigured) → presentation syntax → circuit → epoch → request expired,
 //! replayed → points → pairing → pseudonym spent.
 
+use crate::batch::{self, Item};
 use crate::epochs::AcceptedEpochs;
 use crate::error::{Misconfigured, Unacceptable, VerifyError};
 use crate::evidence::VerifiedPresentation;
@@ -10,9 +11,11 @@ use crate::key::{KeyError, Origin, VerifyingKey};
 use crate::memory::{Consumed, Memory, Reuse};
 use crate::pairing::PreparedKey;
 use crate::policy::Policy;
-use crate::proof::Proof;
+use crate::proof::Points;
+use crate::threads::spread;
 use rand::{CryptoRng, RngCore};
 use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
 use veilpass_protocol::circuit_id::CircuitId;
 use veilpass_protocol::day::{Day, Timestamp};
 use veilpass_protocol::presentation::Presentation;
@@ -24,6 +27,7 @@ use veilpass_protocol::statement::Statement;
 pub struct Verifier {
     policy: Policy,
     keys: BTreeMap<CircuitId, PreparedKey>,
+    threads: NonZeroUsize,
 }
 
 /// A presentation that has passed every cheap check, up to "request expired". The next questions are
@@ -52,7 +56,13 @@ pub enum AcceptError<E> {
 impl Verifier {
     /// Without any key yet.
     pub fn new(policy: Policy) -> Verifier {
-        Verifier { policy, keys: BTreeMap::new() }
+        Verifier { policy, keys: BTreeMap::new(), threads: NonZeroUsize::MIN }
+    }
+
+    /// Lets [`Verifier::verify_batch`] use so many threads; without it, it uses the caller's only. They live for one
+    /// call. A single verification always uses the caller's thread.
+    pub fn with_threads(self, threads: NonZeroUsize) -> Verifier {
+        Verifier { threads, ..self }
     }
 
     /// Pins the key in this file: well formed, safe, and no DEV key unless the policy allows it. Ship
@@ -156,26 +166,35 @@ impl Verifier {
     ) -> Vec<Result<VerifiedPresentation, VerifyError>> {
         let decode = |(request, presentation): &(&Request, &[u8])| {
             let screened = self.screen(request, presentation, epochs, now)?;
-            let proof = Proof::from_bytes(&screened.presentation.proof)?;
-            Ok((screened, proof))
+            let points = Points::read(&screened.presentation.proof)?;
+            Ok((screened, points))
         };
-        let decoded: Vec<Result<(Screened<'_>, Proof), VerifyError>> = items.iter().map(decode).collect();
-        // One product per key; within it, the order of the items.
+        let decode = |items: &[(&Request, &[u8])]| items.iter().map(decode).collect::<Vec<_>>();
+        let decoded = spread(self.threads, items, decode).into_iter().flatten();
+        self.settle(decoded.collect(), rng)
+    }
+
+    /// One product per key; within it, the order of the items.
+    pub(crate) fn settle<R: RngCore + CryptoRng>(
+        &self,
+        decoded: Vec<Result<(Screened<'_>, Points), VerifyError>>,
+        rng: &mut R,
+    ) -> Vec<Result<VerifiedPresentation, VerifyError>> {
         let mut verdicts = BTreeMap::new();
         for (id, key) in &self.keys {
             let of_key = decoded.iter().flatten();
-            let of_key: Vec<(Statement, Proof)> = of_key
+            let of_key: Vec<Item<'_>> = of_key
                 .filter(|(screened, _)| screened.presentation.circuit == *id)
-                .map(|(screened, proof)| (screened.statement.clone(), proof.clone()))
+                .map(|(screened, points)| Item { statement: &screened.statement, points: *points })
                 .collect();
-            verdicts.insert(*id, key.check_batch(&of_key, rng).into_iter());
+            verdicts.insert(*id, batch::check(key, self.threads, &of_key, rng).into_iter());
         }
-        let settle = |item: Result<(Screened<'_>, Proof), VerifyError>| {
+        let settle = |item: Result<(Screened<'_>, Points), VerifyError>| {
             let (screened, _) = item?;
             let of_key = verdicts.get_mut(&screened.presentation.circuit);
             match of_key.and_then(Iterator::next) {
                 Some(Ok(())) => Ok(screened.proven()),
-                Some(Err(invalid)) => Err(invalid.into()),
+                Some(Err(flaw)) => Err(flaw.into()),
                 // Each screened item got a verdict above; if not, the slow twin decides.
                 None => screened.check_proof(),
             }
@@ -192,8 +211,7 @@ impl Screened<'_> {
 
     /// Decodes the proof's points and checks the pairing.
     pub fn check_proof(self) -> Result<VerifiedPresentation, VerifyError> {
-        let proof = Proof::from_bytes(&self.presentation.proof)?;
-        self.key.check(&self.statement, &proof)?;
+        self.key.check_bytes(&self.statement, &self.presentation.proof)?;
         Ok(self.proven())
     }
 

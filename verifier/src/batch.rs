@@ -1,0 +1,212 @@
+//! Many proofs at once: one product with random weights, and bisection that names the bad ones.
+
+use crate::curve::fe::Fe;
+use crate::curve::fe12::Fe12;
+use crate::curve::g1::{At, Weight, weigh, weighted_sum};
+use crate::curve::g2::walk;
+use crate::curve::miller;
+use crate::curve::point::{G1, G2, Jacobian};
+use crate::error::VerifyError;
+use crate::key::PUBLIC_INPUTS;
+use crate::pairing::{PreparedKey, ProofInvalid};
+use crate::proof::Points;
+use crate::threads::spread;
+use ark_ff::AdditiveGroup;
+use rand::{CryptoRng, RngCore};
+use std::num::NonZeroUsize;
+use veilpass_protocol::field::Fr;
+use veilpass_protocol::statement::Statement;
+
+/// Up to so many proofs are checked one by one: their product would save nothing.
+const SINGLY: usize = 8;
+/// How many products a batch may try. Enough to name a few bad proofs among thousands; where there are
+/// more, somebody is flooding, and single checks are cheaper.
+const MAX_PRODUCTS: u32 = 32;
+/// Proofs that walk in step: enough to share their inversions, few enough for their lines (12 KB each) to
+/// stay in the cache.
+const CHUNK: usize = 64;
+
+/// A statement and the points of its proof.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Item<'a> {
+    pub(crate) statement: &'a Statement,
+    pub(crate) points: Points,
+}
+
+/// What is wrong with a proof.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Flaw {
+    /// B is not in its subgroup.
+    Outside,
+    /// It does not prove the statement.
+    Invalid,
+}
+
+impl From<Flaw> for VerifyError {
+    fn from(flaw: Flaw) -> VerifyError {
+        match flaw {
+            Flaw::Outside => Points::OUTSIDE.into(),
+            Flaw::Invalid => ProofInvalid.into(),
+        }
+    }
+}
+
+type Verdict = Result<(), Flaw>;
+
+/// What a product says.
+pub(crate) struct Product {
+    /// For each proof whether its B is in the subgroup; the others are left out.
+    pub(crate) in_subgroup: Vec<bool>,
+    /// Whether the equation holds.
+    pub(crate) holds: bool,
+}
+
+/// The verdict of [`PreparedKey::judge`] on each item, except that a bad proof passes with probability
+/// 2⁻¹²⁸.
+pub(crate) fn check<R: RngCore + CryptoRng>(
+    key: &PreparedKey,
+    threads: NonZeroUsize,
+    items: &[Item<'_>],
+    rng: &mut R,
+) -> Vec<Verdict> {
+    let all: Vec<&Item<'_>> = items.iter().collect();
+    if all.len() <= SINGLY {
+        return singly(key, threads, &all);
+    }
+    // The first product tells, proof by proof, whose B is outside; the rest of the work is for the others.
+    let first = product(key, threads, &all, rng);
+    let mut verdicts: Vec<Verdict> =
+        first.in_subgroup.iter().map(|inside| if *inside { Ok(()) } else { Err(Flaw::Outside) }).collect();
+    if !first.holds {
+        let inside: Vec<&Item<'_>> = all
+            .iter()
+            .zip(&first.in_subgroup)
+            .filter(|(_, inside)| **inside)
+            .map(|(item, _)| *item)
+            .collect();
+        let mut found = vec![Ok(()); inside.len()];
+        let mut products = MAX_PRODUCTS - 1;
+        Bisection { key, threads, rng }.halves(&inside, &mut found, &mut products);
+        let places = verdicts.iter_mut().filter(|v| v.is_ok());
+        for (verdict, found) in places.zip(found) {
+            *verdict = found;
+        }
+    }
+    verdicts
+}
+
+struct Bisection<'k, 'r, R> {
+    key: &'k PreparedKey,
+    threads: NonZeroUsize,
+    rng: &'r mut R,
+}
+
+impl<R: RngCore + CryptoRng> Bisection<'_, '_, R> {
+    /// `known_bad`: the product over `items` is known to be wrong. True if all are good.
+    fn bisect(
+        &mut self,
+        items: &[&Item<'_>],
+        verdicts: &mut [Verdict],
+        known_bad: bool,
+        products: &mut u32,
+    ) -> bool {
+        if items.len() <= SINGLY || *products == 0 {
+            for (verdict, found) in verdicts.iter_mut().zip(singly(self.key, self.threads, items)) {
+                *verdict = found;
+            }
+            return verdicts.iter().all(Result::is_ok);
+        }
+        if !known_bad {
+            *products -= 1;
+            if product(self.key, self.threads, items, self.rng).holds {
+                return true;
+            }
+        }
+        self.halves(items, verdicts, products);
+        false
+    }
+
+    /// Of items whose product is wrong.
+    fn halves(&mut self, items: &[&Item<'_>], verdicts: &mut [Verdict], products: &mut u32) {
+        if items.len() <= SINGLY {
+            self.bisect(items, verdicts, true, products);
+            return;
+        }
+        let middle = items.len() / 2;
+        let (left, right) = items.split_at(middle);
+        let (left_verdicts, right_verdicts) = verdicts.split_at_mut(middle);
+        let left_holds = self.bisect(left, left_verdicts, false, products);
+        // A wrong whole with a right left half has a wrong right half: no need to try its product.
+        self.bisect(right, right_verdicts, left_holds, products);
+    }
+}
+
+fn singly(key: &PreparedKey, threads: NonZeroUsize, items: &[&Item<'_>]) -> Vec<Verdict> {
+    let judge = |items: &[&Item<'_>]| items.iter().map(|item| key.judge(item)).collect::<Vec<_>>();
+    spread(threads, items, judge).into_iter().flatten().collect()
+}
+
+/// What a thread brings back.
+struct Part {
+    in_subgroup: Vec<bool>,
+    f: Fe12,
+    c_sum: Jacobian<Fe>,
+    /// Σ c, and Σ c·x for each input.
+    sums: [Fr; PUBLIC_INPUTS + 1],
+}
+
+/// `∏ e(cᵢAᵢ, Bᵢ) · e(−Σcᵢ·α, β) · e(Σ cᵢ·ICᵢ(x), −γ) · e(Σ cᵢCᵢ, −δ) = 1`?
+pub(crate) fn product<R: RngCore + CryptoRng>(
+    key: &PreparedKey,
+    threads: NonZeroUsize,
+    items: &[&Item<'_>],
+    rng: &mut R,
+) -> Product {
+    let weighted: Vec<(&Item<'_>, Weight)> = items.iter().map(|item| (*item, Weight::random(rng))).collect();
+    let parts = spread(threads, &weighted, part);
+    let mut in_subgroup = Vec::with_capacity(items.len());
+    let mut f = Fe12::ONE;
+    let mut c_sum = Jacobian::INFINITY;
+    let mut sums = [Fr::ZERO; PUBLIC_INPUTS + 1];
+    for part in parts {
+        in_subgroup.extend(part.in_subgroup);
+        f = f.mul(part.f);
+        c_sum = c_sum.add(part.c_sum);
+        for (sum, part) in sums.iter_mut().zip(part.sums) {
+            *sum += part;
+        }
+    }
+    let f = f.mul(key.fixed_part(&sums, c_sum));
+    Product { in_subgroup, holds: f.final_exponentiation() == Some(Fe12::ONE) }
+}
+
+fn part(weighted: &[(&Item<'_>, Weight)]) -> Part {
+    let mut part = Part {
+        in_subgroup: Vec::with_capacity(weighted.len()),
+        f: Fe12::ONE,
+        c_sum: Jacobian::INFINITY,
+        sums: [Fr::ZERO; PUBLIC_INPUTS + 1],
+    };
+    let mut c: Vec<(G1, Weight)> = Vec::with_capacity(weighted.len());
+    for chunk in weighted.chunks(CHUNK) {
+        let b: Vec<G2> = chunk.iter().map(|(item, _)| item.points.b).collect();
+        let walked = walk(&b);
+        let (a, weights): (Vec<G1>, Vec<Weight>) =
+            chunk.iter().map(|(item, weight)| (item.points.a, *weight)).unzip();
+        let at = At::all(&weigh(&a, &weights)).into_iter().zip(&walked.in_subgroup);
+        let at: Vec<Option<At>> = at.map(|(at, inside)| inside.then_some(at)).collect();
+        part.f = part.f.mul(miller::product(&at, &walked.lines));
+        for ((item, weight), _) in chunk.iter().zip(&walked.in_subgroup).filter(|(_, inside)| **inside) {
+            c.push((item.points.c, *weight));
+            let scalar = weight.scalar();
+            let values = item.statement.to_array().map(|x| x * scalar);
+            for (sum, value) in part.sums.iter_mut().zip(std::iter::once(scalar).chain(values)) {
+                *sum += value;
+            }
+        }
+        part.in_subgroup.extend(walked.in_subgroup);
+    }
+    let (c, weights): (Vec<G1>, Vec<Weight>) = c.into_iter().unzip();
+    part.c_sum = weighted_sum(&c, &weights);
+    part
+}
