@@ -210,3 +210,92 @@ fn part(weighted: &[(&Item<'_>, Weight)]) -> Part {
     part.c_sum = weighted_sum(&c, &weights);
     part
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testkit::{Trapdoor, any_statement, proof_bytes};
+    use crate::{Origin, Proof, VerifyError};
+    use ark_bn254::{Fq2, G2Affine};
+    use ark_ec::{AffineRepr, CurveGroup};
+    use ark_ff::{PrimeField, UniformRand};
+    use rand::SeedableRng;
+    use rand::rngs::StdRng;
+
+    /// A point of the twist without any part in the subgroup.
+    fn outside(rng: &mut StdRng) -> G2Affine {
+        loop {
+            if let Some(q) = G2Affine::get_point_from_x_unchecked(Fq2::rand(rng), true) {
+                return q.mul_bigint(Fr::MODULUS).into_affine();
+            }
+        }
+    }
+
+    /// Good proofs, wrong ones, and such whose B has a part outside the subgroup, in every kind of batch: the verdicts
+    /// are those of the decoder and the single check.
+    #[test]
+    fn batches_of_bytes_say_what_decoding_and_checking_say() {
+        let mut rng = StdRng::seed_from_u64(1);
+        let (trapdoor, other) = (Trapdoor::from_seed(1), Trapdoor::from_seed(2));
+        let key = PreparedKey::new(trapdoor.key(Origin::Dev)).unwrap();
+        let item = |kind: u32, rng: &mut StdRng| {
+            let statement = any_statement(rng);
+            let mut bytes = trapdoor.simulate(&statement, rng);
+            let proof = Proof::from_bytes(&bytes).unwrap();
+            match kind {
+                1 => bytes = other.simulate(&statement, rng),
+                2 => {
+                    let b = (*proof.b() + outside(rng)).into_affine();
+                    bytes = proof_bytes(*proof.a(), b, *proof.c());
+                }
+                3 => bytes = proof_bytes(*proof.a(), outside(rng), *proof.c()),
+                4 => {
+                    // Which of the two is named: the first.
+                    bytes = proof_bytes(*proof.a(), outside(rng), *proof.c());
+                    bytes[127] |= 0xc0;
+                }
+                5 => bytes[0..31].fill(0xff),
+                _ => {}
+            }
+            (statement, bytes)
+        };
+        let mut patterns: Vec<Vec<u32>> = (1..6).map(|kind| vec![kind; 20]).collect();
+        for n in [0, 1, 2, 8, 9, 10, 33, 130] {
+            patterns.push(vec![0; n]);
+            patterns.push((0..n as u32).map(|i| if i % 9 == 4 { i / 9 % 6 } else { 0 }).collect());
+            patterns.push((0..n).map(|i| if i + 1 == n { 2 } else { 0 }).collect());
+        }
+        for pattern in patterns {
+            let items: Vec<(Statement, [u8; 128])> = pattern.iter().map(|k| item(*k, &mut rng)).collect();
+            let slow = |(statement, bytes): &(Statement, [u8; 128])| -> Result<(), VerifyError> {
+                Ok(key.check(statement, &Proof::from_bytes(bytes)?)?)
+            };
+            let slow: Vec<_> = items.iter().map(slow).collect();
+            let each: Vec<_> = items.iter().map(|(s, p)| key.check_bytes(s, p)).collect();
+            assert_eq!(each, slow, "{pattern:?}");
+            for threads in [1, 2, 5] {
+                let threads = NonZeroUsize::new(threads).unwrap();
+                assert_eq!(key.check_batch_bytes(threads, &items, &mut rng), slow, "{pattern:?} {threads}");
+            }
+        }
+    }
+
+    /// Equal A, opposite A, equal B, the generators: points that meet on the way.
+    #[test]
+    fn points_that_meet() {
+        let mut rng = StdRng::seed_from_u64(2);
+        let trapdoor = Trapdoor::from_seed(1);
+        let key = PreparedKey::new(trapdoor.key(Origin::Dev)).unwrap();
+        let statement = any_statement(&mut rng);
+        let proof = trapdoor.simulate_proof(&statement, &mut rng);
+        let negated = proof_bytes(-*proof.a(), -*proof.b(), *proof.c());
+        let negated = Proof::from_bytes(&negated).unwrap();
+        let mut items = vec![(statement.clone(), proof.clone()); 10];
+        items.extend(vec![(statement.clone(), negated); 10]);
+        assert_eq!(key.check_batch(&items, &mut rng), [Ok(()); 20]);
+        let one = proof_bytes(ark_bn254::G1Affine::generator(), G2Affine::generator(), *proof.a());
+        items[13].1 = Proof::from_bytes(&one).unwrap();
+        let verdicts = key.check_batch(&items, &mut rng);
+        assert!(verdicts.iter().enumerate().all(|(n, v)| v.is_ok() == (n != 13)));
+    }
+}

@@ -164,43 +164,51 @@ impl Verifier {
         now: Timestamp,
         rng: &mut R,
     ) -> Vec<Result<VerifiedPresentation, VerifyError>> {
-        let decode = |(request, presentation): &(&Request, &[u8])| {
-            let screened = self.screen(request, presentation, epochs, now)?;
-            let points = Points::read(&screened.presentation.proof)?;
-            Ok((screened, points))
-        };
-        let decode = |items: &[(&Request, &[u8])]| items.iter().map(decode).collect::<Vec<_>>();
-        let decoded = spread(self.threads, items, decode).into_iter().flatten();
-        self.settle(decoded.collect(), rng)
+        let screen =
+            |(request, presentation): &(&Request, &[u8])| self.screen(request, presentation, epochs, now);
+        let screen = |items: &[(&Request, &[u8])]| items.iter().map(screen).collect::<Vec<_>>();
+        let screened = spread(self.threads, items, screen).into_iter().flatten().collect();
+        settle(self.threads, screened, rng)
     }
+}
 
-    /// One product per key; within it, the order of the items.
-    pub(crate) fn settle<R: RngCore + CryptoRng>(
-        &self,
-        decoded: Vec<Result<(Screened<'_>, Points), VerifyError>>,
-        rng: &mut R,
-    ) -> Vec<Result<VerifiedPresentation, VerifyError>> {
-        let mut verdicts = BTreeMap::new();
-        for (id, key) in &self.keys {
-            let of_key = decoded.iter().flatten();
-            let of_key: Vec<Item<'_>> = of_key
-                .filter(|(screened, _)| screened.presentation.circuit == *id)
-                .map(|(screened, points)| Item { statement: &screened.statement, points: *points })
-                .collect();
-            verdicts.insert(*id, batch::check(key, self.threads, &of_key, rng).into_iter());
-        }
-        let settle = |item: Result<(Screened<'_>, Points), VerifyError>| {
-            let (screened, _) = item?;
-            let of_key = verdicts.get_mut(&screened.presentation.circuit);
-            match of_key.and_then(Iterator::next) {
-                Some(Ok(())) => Ok(screened.proven()),
-                Some(Err(flaw)) => Err(flaw.into()),
-                // Each screened item got a verdict above; if not, the slow twin decides.
-                None => screened.check_proof(),
-            }
+/// Checks the proofs of what was screened, one product per key, and leaves the other refusals as they are.
+pub(crate) fn settle<R: RngCore + CryptoRng>(
+    threads: NonZeroUsize,
+    screened: Vec<Result<Screened<'_>, VerifyError>>,
+    rng: &mut R,
+) -> Vec<Result<VerifiedPresentation, VerifyError>> {
+    let read = |items: &[Result<Screened<'_>, VerifyError>]| {
+        let points = |item: &Result<Screened<'_>, VerifyError>| {
+            item.as_ref().ok().map(|screened| Points::read(&screened.presentation.proof))
         };
-        decoded.into_iter().map(settle).collect()
+        items.iter().map(points).collect::<Vec<_>>()
+    };
+    let points: Vec<_> = spread(threads, &screened, read).into_iter().flatten().collect();
+    // Within a key, the order of the items.
+    let mut of_keys: BTreeMap<CircuitId, (&PreparedKey, Vec<Item<'_>>)> = BTreeMap::new();
+    for (screened, points) in screened.iter().zip(&points) {
+        if let (Ok(screened), Some(Ok(points))) = (screened, points) {
+            let of_key = of_keys.entry(screened.key.circuit_id()).or_insert((screened.key, Vec::new()));
+            of_key.1.push(Item { statement: &screened.statement, points: *points });
+        }
     }
+    let mut verdicts: BTreeMap<CircuitId, _> = of_keys
+        .into_iter()
+        .map(|(id, (key, items))| (id, batch::check(key, threads, &items, rng).into_iter()))
+        .collect();
+    let settle = |(item, points): (Result<Screened<'_>, VerifyError>, Option<Result<Points, _>>)| {
+        let screened = item?;
+        points.transpose()?;
+        let of_key = verdicts.get_mut(&screened.key.circuit_id());
+        match of_key.and_then(Iterator::next) {
+            Some(Ok(())) => Ok(screened.proven()),
+            Some(Err(flaw)) => Err(flaw.into()),
+            // Each item with points got a verdict above; if not, the slow twin decides.
+            None => screened.check_proof(),
+        }
+    };
+    screened.into_iter().zip(points).map(settle).collect()
 }
 
 impl Screened<'_> {
