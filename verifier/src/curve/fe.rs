@@ -18,6 +18,10 @@ const P2: [u64; 4] =
 /// `−p⁻¹ mod 2⁶⁴`.
 const INV: u64 = 0x87d2_0782_e486_6389;
 
+/// `⌊k·QUOTIENT/2^QUOTIENT_SHIFT⌋ = ⌊k·2²⁵³/p⌋` for `k < 64` (a test tries them all).
+const QUOTIENT: u64 = 43330;
+const QUOTIENT_SHIFT: u32 = 16;
+
 /// `(p − 3)/4` for [`Fe::root_power`]: squarings, then a product with this odd power.
 const ROOT_STEPS: [(u8, u8); 39] = [
     (2, 3),
@@ -276,6 +280,28 @@ impl Fe {
         Fe(Fe::product(self.0, other.0))
     }
 
+    /// Brings a value below `2²⁵⁹` under `2p`: `k = ⌊t/2²⁵³⌋`, `q = ⌊k·2²⁵³/p⌋`, and `t − qp < p + 2²⁵³ < 1.67p`.
+    #[inline(always)]
+    fn settled(t: [u64; 5]) -> Fe {
+        let k = (t[4] << 3) | (t[3] >> 61);
+        let q = (k * QUOTIENT) >> QUOTIENT_SHIFT;
+        let (q0, c) = mac(0, q, P[0], 0);
+        let (q1, c) = mac(0, q, P[1], c);
+        let (q2, c) = mac(0, q, P[2], c);
+        let q3 = P[3].wrapping_mul(q).wrapping_add(c);
+        Fe(sub4([t[0], t[1], t[2], t[3]], [q0, q1, q2, q3]).0)
+    }
+
+    /// `9·self + other`.
+    #[inline(always)]
+    pub(crate) fn nine_times_plus(self, other: Fe) -> Fe {
+        let (r0, c) = mac(other.0[0], self.0[0], 9, 0);
+        let (r1, c) = mac(other.0[1], self.0[1], 9, c);
+        let (r2, c) = mac(other.0[2], self.0[2], 9, c);
+        let (r3, c) = mac(other.0[3], self.0[3], 9, c);
+        Fe::settled([r0, r1, r2, r3, c])
+    }
+
     #[inline]
     pub(crate) fn square(self) -> Fe {
         Fe(Wide::square(self.0).reduce())
@@ -400,6 +426,23 @@ mod tests {
         }
     }
 
+    #[test]
+    fn quotients_of_small_numbers() {
+        use ark_ff::BigInteger;
+        for k in 0..64u64 {
+            let q = (k * QUOTIENT) >> QUOTIENT_SHIFT;
+            // q·p ≤ k·2²⁵³ < (q + 1)·p.
+            let times = |n: u64| {
+                let mut sum = BigInt::<5>::from(0u64);
+                let p = BigInt::<5>::new([P[0], P[1], P[2], P[3], 0]);
+                (0..n).for_each(|_| assert!(!sum.add_with_carry(&p)));
+                sum
+            };
+            let power = BigInt::<5>::new([0, 0, 0, k << 61, k >> 3]);
+            assert!(times(q) <= power && power < times(q + 1), "{k}");
+        }
+    }
+
     /// All operations stay below 2p, whichever form they are given.
     #[test]
     fn results_stay_below_twice_the_modulus() {
@@ -412,6 +455,9 @@ mod tests {
                 [c0, c1, d0, d1, x.add(y), x.sub(y), x.mul(y), x.square(), x.neg()]
                     .into_iter()
                     .for_each(held);
+                let nine = x.nine_times_plus(y);
+                held(nine);
+                assert_eq!(nine.to_ark(), x.to_ark() * Fq::from(9u64) + y.to_ark());
                 let (e0, e1) = Fe::mul_pairs((x, x), (y, y));
                 [e0, e1].into_iter().for_each(held);
             }

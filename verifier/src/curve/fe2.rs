@@ -78,8 +78,7 @@ impl Fe2 {
     /// Times `ξ = 9 + u`.
     #[inline(always)]
     pub(crate) fn times_xi(self) -> Fe2 {
-        let nine = |x: Fe| x.double().double().double().add(x);
-        Fe2 { c0: nine(self.c0).sub(self.c1), c1: nine(self.c1).add(self.c0) }
+        Fe2 { c0: self.c0.nine_times_plus(self.c1.neg()), c1: self.c1.nine_times_plus(self.c0) }
     }
 
     /// The inverse, 0 for 0.
