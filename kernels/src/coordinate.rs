@@ -4,7 +4,9 @@ use crate::lanes::{Backend, LANES, Lanes, Line};
 use crate::portable::negated;
 use ark_bn254::{Fq, Fq2, G1Affine, G2Affine};
 use ark_ec::AffineRepr;
-use ark_ff::{AdditiveGroup, Field, batch_inversion};
+use ark_ff::Field;
+#[cfg(feature = "sums")]
+use ark_ff::{AdditiveGroup, batch_inversion};
 use std::array::from_fn;
 
 /// A point as it is stored: x, then y. Infinity is never stored.
@@ -229,6 +231,7 @@ impl<L: Lanes<Fq>> Coordinate for In2<L> {
 }
 
 /// The inverses of all lanes of all vectors with one inversion; `None` if any of them is zero.
+#[cfg(feature = "sums")]
 #[inline(always)]
 pub(crate) fn inverses<C: Coordinate, const N: usize>(x: [C; N]) -> Option<[C; N]> {
     let mut all = [[C::Base::ZERO; LANES]; N];

@@ -6,6 +6,7 @@ use crate::curve::g1::{At, Weight, weigh, weighted_sum};
 use crate::curve::g2::walk;
 use crate::curve::miller;
 use crate::curve::point::{G1, G2, Jacobian};
+use crate::curve::wide::{self, Pair};
 use crate::error::VerifyError;
 use crate::key::PUBLIC_INPUTS;
 use crate::pairing::{PreparedKey, ProofInvalid};
@@ -25,6 +26,10 @@ const MAX_PRODUCTS: u32 = 32;
 /// Proofs that walk in step: enough to share their inversions, few enough for their lines (12 KB each) to
 /// stay in the cache.
 const CHUNK: usize = 64;
+/// The same in eight lanes, where no lines are kept.
+const WIDE_CHUNK: usize = 256;
+/// Fewer proofs do not fill the lanes.
+const WIDE_LEAST: usize = 16;
 
 /// A statement and the points of its proof.
 #[derive(Debug, Clone, Copy)]
@@ -188,15 +193,10 @@ fn part(weighted: &[(&Item<'_>, Weight)]) -> Part {
         sums: [Fr::ZERO; PUBLIC_INPUTS + 1],
     };
     let mut c: Vec<(G1, Weight)> = Vec::with_capacity(weighted.len());
-    for chunk in weighted.chunks(CHUNK) {
-        let b: Vec<G2> = chunk.iter().map(|(item, _)| item.points.b).collect();
-        let walked = walk(&b);
-        let (a, weights): (Vec<G1>, Vec<Weight>) =
-            chunk.iter().map(|(item, weight)| (item.points.a, *weight)).unzip();
-        let at = At::all(&weigh(&a, &weights)).into_iter().zip(&walked.in_subgroup);
-        let at: Vec<Option<At>> = at.map(|(at, inside)| inside.then_some(at)).collect();
-        part.f = part.f.mul(miller::product(&at, &walked.lines));
-        for ((item, weight), _) in chunk.iter().zip(&walked.in_subgroup).filter(|(_, inside)| **inside) {
+    for chunk in weighted.chunks(WIDE_CHUNK) {
+        let (f, in_subgroup) = wide_product(chunk).unwrap_or_else(|| plain_product(chunk));
+        part.f = part.f.mul(f);
+        for ((item, weight), _) in chunk.iter().zip(&in_subgroup).filter(|(_, inside)| **inside) {
             c.push((item.points.c, *weight));
             let scalar = weight.scalar();
             let values = item.statement.to_array().map(|x| x * scalar);
@@ -204,11 +204,50 @@ fn part(weighted: &[(&Item<'_>, Weight)]) -> Part {
                 *sum += value;
             }
         }
-        part.in_subgroup.extend(walked.in_subgroup);
+        part.in_subgroup.extend(in_subgroup);
     }
     let (c, weights): (Vec<G1>, Vec<Weight>) = c.into_iter().unzip();
     part.c_sum = weighted_sum(&c, &weights);
     part
+}
+
+/// `∏ e(cᵢAᵢ, Bᵢ)` over the proofs whose B is in the subgroup, and which they are: eight proofs at a time. `None` where the
+/// processor cannot, or a hostile B met itself.
+fn wide_product(chunk: &[(&Item<'_>, Weight)]) -> Option<(Fe12, Vec<bool>)> {
+    if chunk.len() < WIDE_LEAST {
+        return None;
+    }
+    let pair = |(item, weight): &(&Item<'_>, Weight)| {
+        let Points { a, b, .. } = item.points;
+        Pair { a, b, weight: *weight, counts: true }
+    };
+    let mut pairs: Vec<Pair> = chunk.iter().map(pair).collect();
+    let batch = wide::product(&pairs)?;
+    if batch.in_subgroup.iter().all(|inside| *inside) {
+        return Some((batch.f, batch.in_subgroup));
+    }
+    // Once more without those outside.
+    for (pair, inside) in pairs.iter_mut().zip(&batch.in_subgroup) {
+        pair.counts = *inside;
+    }
+    Some((wide::product(&pairs)?.f, batch.in_subgroup))
+}
+
+/// The same, one proof after the other.
+fn plain_product(chunk: &[(&Item<'_>, Weight)]) -> (Fe12, Vec<bool>) {
+    let mut f = Fe12::ONE;
+    let mut in_subgroup = Vec::with_capacity(chunk.len());
+    for chunk in chunk.chunks(CHUNK) {
+        let b: Vec<G2> = chunk.iter().map(|(item, _)| item.points.b).collect();
+        let walked = walk(&b);
+        let (a, weights): (Vec<G1>, Vec<Weight>) =
+            chunk.iter().map(|(item, weight)| (item.points.a, *weight)).unzip();
+        let at = At::all(&weigh(&a, &weights)).into_iter().zip(&walked.in_subgroup);
+        let at: Vec<Option<At>> = at.map(|(at, inside)| inside.then_some(at)).collect();
+        f = f.mul(miller::product(&at, &walked.lines));
+        in_subgroup.extend(walked.in_subgroup);
+    }
+    (f, in_subgroup)
 }
 
 #[cfg(test)]

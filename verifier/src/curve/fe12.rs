@@ -2,8 +2,9 @@
 //! loop and a final exponentiation need.
 
 use super::X_DIGITS;
+use super::fe::Fe;
 use super::fe2::Fe2;
-use ark_bn254::{Fq6, Fq12};
+use ark_bn254::{Fq, Fq6, Fq12};
 use ark_ff::Field;
 
 /// `c0 + c1·v + c2·v²`.
@@ -83,6 +84,17 @@ impl Fe12 {
 
     pub(crate) fn of(x: Fq12) -> Fe12 {
         Fe12 { c0: Fe6::of(x.c0), c1: Fe6::of(x.c1) }
+    }
+
+    /// From coefficients in `F_p`, those of `1, u, v, uv, …` first.
+    pub(crate) fn of_coefficients(c: [Fq; 12]) -> Fe12 {
+        let [a, b, c, d, e, f, g, h, i, j, k, l] = c.map(Fe::of);
+        let six = |[(a, b), (c, d), (e, f)]: [(Fe, Fe); 3]| Fe6 {
+            c0: Fe2 { c0: a, c1: b },
+            c1: Fe2 { c0: c, c1: d },
+            c2: Fe2 { c0: e, c1: f },
+        };
+        Fe12 { c0: six([(a, b), (c, d), (e, f)]), c1: six([(g, h), (i, j), (k, l)]) }
     }
 
     pub(crate) fn to_ark(self) -> Fq12 {

@@ -91,7 +91,7 @@ fn endomorphism(p: G1) -> G1 {
     Affine { x: p.x.mul(BETA), y: p.y }
 }
 
-const BETA: Fe = {
+pub(crate) const BETA: Fe = {
     let [beta] = Config::ENDO_COEFFS else { panic!() };
     Fe::of(*beta)
 };
@@ -116,6 +116,15 @@ impl Weight {
         self.raw.map(|raw| 2 * i128::from(raw) + 1 - (1 << 64))
     }
 
+    /// The digit at a place of one half: which odd multiple (`2n + 1`), and whether it is negative.
+    #[inline(always)]
+    pub(crate) fn digit(self, place: u32, half: u32) -> (usize, bool) {
+        let [first, second] = self.raw;
+        let raw = if half == 0 { first } else { second };
+        let nibble = (raw >> (4 * place)) as usize & 15;
+        if nibble < 8 { (7 - nibble, true) } else { (nibble - 8, false) }
+    }
+
     /// The weight as a scalar.
     pub(crate) fn scalar(self) -> Fr {
         let [k1, k2] = self.halves().map(Fr::from);
@@ -134,10 +143,8 @@ pub(crate) fn weigh(points: &[G1], weights: &[Weight]) -> Vec<G1> {
         multiples.push(odd.points.clone());
     }
     // The digit's multiple, of A or of λA.
-    let digit = |n: usize, place: u32, half: usize| {
-        let raw = weights.get(n).and_then(|w| w.raw.get(half)).copied().unwrap_or(0);
-        let nibble = (raw >> (4 * place)) as usize & 15;
-        let (negative, at) = if nibble < 8 { (true, 7 - nibble) } else { (false, nibble - 8) };
+    let digit = |n: usize, place: u32, half: u32| {
+        let (at, negative) = weights.get(n).map_or((0, false), |w| w.digit(place, half));
         // Always there; infinity has no place in the formulas.
         let p = multiples.get(at).and_then(|m| m.get(n)).copied();
         let p = p.unwrap_or(Affine { x: Fe::ZERO, y: Fe::ZERO });

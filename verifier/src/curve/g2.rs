@@ -16,8 +16,8 @@ use ark_bn254::Config;
 use ark_ec::bn::BnConfig;
 use ark_ff::MontFp;
 
-const PSI_X: Fe2 = Fe2::of(Config::TWIST_MUL_BY_Q_X);
-const PSI_Y: Fe2 = Fe2::of(Config::TWIST_MUL_BY_Q_Y);
+pub(crate) const PSI_X: Fe2 = Fe2::of(Config::TWIST_MUL_BY_Q_X);
+pub(crate) const PSI_Y: Fe2 = Fe2::of(Config::TWIST_MUL_BY_Q_Y);
 const HALF: Fe =
     Fe::of(MontFp!("10944121435919637611123202872628637544348155578648911831344518947322613104292"));
 /// `3b′`.

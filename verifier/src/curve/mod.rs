@@ -11,6 +11,7 @@ pub(crate) mod g1;
 pub(crate) mod g2;
 pub(crate) mod miller;
 pub(crate) mod point;
+pub(crate) mod wide;
 
 /// `x` of the curve, 4965661367192848881, in signed digits with odd values up to 7, from the highest.
 const X_DIGITS: [i8; 63] = [
