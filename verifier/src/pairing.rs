@@ -192,7 +192,7 @@ impl PreparedKey {
         rng: &mut R,
     ) -> Vec<Result<(), VerifyError>> {
         let read = |items: &[(Statement, [u8; PROOF_BYTES])]| {
-            items.iter().map(|(_, proof)| Points::read(proof)).collect::<Vec<_>>()
+            Points::read_all(&items.iter().map(|(_, proof)| proof).collect::<Vec<_>>())
         };
         let read: Vec<_> = spread(threads, items, read).into_iter().flatten().collect();
         let present = items.iter().zip(&read).filter_map(|((statement, _), points)| {

@@ -73,16 +73,36 @@ impl Points {
 
     /// Reads a proof up to the subgroup of B. The first point that is wrong is named.
     pub(crate) fn read(bytes: &[u8; PROOF_BYTES]) -> Result<Points, ProofPointError> {
-        let (parts, _) = bytes.as_chunks::<32>();
-        let [a, b0, b1, c] = parts else { return Err(ProofPointError::Invalid(ProofPart::A)) };
-        let a = point(decode::g1(a), ProofPart::A)?;
-        let b = point(decode::g2(b0, b1), ProofPart::B)?;
-        match point(decode::g1(c), ProofPart::C) {
+        let [a, b0, b1, c] = parts(bytes);
+        Points::joined(decode::g1(a), decode::g2(b0, b1), decode::g1(c))
+    }
+
+    /// [`Points::read`] of many, together.
+    pub(crate) fn read_all(proofs: &[&[u8; PROOF_BYTES]]) -> Vec<Result<Points, ProofPointError>> {
+        let each = || proofs.iter().map(|bytes| parts(bytes));
+        let ends = decode::g1_all(each().flat_map(|[a, _, _, c]| [a, c]));
+        let (ends, _) = ends.as_chunks::<2>();
+        let middles = decode::g2_all(each().map(|[_, b0, b1, _]| (b0, b1)));
+        ends.iter().zip(middles).map(|([a, c], b)| Points::joined(*a, b, *c)).collect()
+    }
+
+    fn joined(a: Encoded<G1>, b: Encoded<G2>, c: Encoded<G1>) -> Result<Points, ProofPointError> {
+        let a = point(a, ProofPart::A)?;
+        let b = point(b, ProofPart::B)?;
+        match point(c, ProofPart::C) {
             Ok(c) => Ok(Points { a, b, c }),
             Err(_) if !in_subgroup(b) => Err(Points::OUTSIDE),
             Err(e) => Err(e),
         }
     }
+}
+
+/// The numbers in a proof: A, the two of B, C.
+fn parts(bytes: &[u8; PROOF_BYTES]) -> [&[u8; 32]; 4] {
+    const NONE: &[u8; 32] = &[0xff; 32];
+    let (parts, _) = bytes.as_chunks::<32>();
+    // 128 bytes are four parts; were they not, they would be no point.
+    if let [a, b0, b1, c] = parts { [a, b0, b1, c] } else { [NONE; 4] }
 }
 
 impl Proof {

@@ -11,7 +11,7 @@ use crate::key::{KeyError, Origin, VerifyingKey};
 use crate::memory::{Consumed, Memory, Reuse};
 use crate::pairing::PreparedKey;
 use crate::policy::Policy;
-use crate::proof::Points;
+use crate::proof::{PROOF_BYTES, Points, ProofPointError};
 use crate::threads::spread;
 use rand::{CryptoRng, RngCore};
 use std::collections::BTreeMap;
@@ -178,13 +178,11 @@ pub(crate) fn settle<R: RngCore + CryptoRng>(
     screened: Vec<Result<Screened<'_>, VerifyError>>,
     rng: &mut R,
 ) -> Vec<Result<VerifiedPresentation, VerifyError>> {
-    let read = |items: &[Result<Screened<'_>, VerifyError>]| {
-        let points = |item: &Result<Screened<'_>, VerifyError>| {
-            item.as_ref().ok().map(|screened| Points::read(&screened.presentation.proof))
-        };
-        items.iter().map(points).collect::<Vec<_>>()
-    };
-    let points: Vec<_> = spread(threads, &screened, read).into_iter().flatten().collect();
+    let proofs = screened.iter().flatten().map(|screened| &screened.presentation.proof);
+    let proofs: Vec<&[u8; PROOF_BYTES]> = proofs.collect();
+    let mut read = spread(threads, &proofs, Points::read_all).into_iter().flatten();
+    let points = screened.iter().map(|item| item.as_ref().ok().and_then(|_| read.next()));
+    let points: Vec<Option<Result<Points, ProofPointError>>> = points.collect();
     // Within a key, the order of the items.
     let mut of_keys: BTreeMap<CircuitId, (&PreparedKey, Vec<Item<'_>>)> = BTreeMap::new();
     for (screened, points) in screened.iter().zip(&points) {
@@ -199,12 +197,14 @@ pub(crate) fn settle<R: RngCore + CryptoRng>(
         .collect();
     let settle = |(item, points): (Result<Screened<'_>, VerifyError>, Option<Result<Points, _>>)| {
         let screened = item?;
-        points.transpose()?;
+        // Each presentation has its points and each of these a verdict; should one be missing, the slow twin
+        // decides.
+        let Some(points) = points else { return screened.check_proof() };
+        points?;
         let of_key = verdicts.get_mut(&screened.key.circuit_id());
         match of_key.and_then(Iterator::next) {
             Some(Ok(())) => Ok(screened.proven()),
             Some(Err(flaw)) => Err(flaw.into()),
-            // Each item with points got a verdict above; if not, the slow twin decides.
             None => screened.check_proof(),
         }
     };

@@ -4,6 +4,7 @@
 use super::fe::Fe;
 use super::fe2::Fe2;
 use super::point::{Affine, G1, G2};
+use super::wide;
 use ark_bn254::Fq;
 use ark_ff::{BigInt, MontFp, PrimeField};
 
@@ -40,35 +41,95 @@ fn residue(bytes: &[u8; 32], mask: u8) -> Option<Fe> {
     Fq::from_bigint(BigInt::new(limbs)).map(Fe::of)
 }
 
+/// `x`, and whether `y` is the upper one of two.
+type Sketch<F> = Encoded<(F, bool)>;
+
+fn sketch1(bytes: &[u8; 32]) -> Sketch<Fe> {
+    let flags = bytes[31] & (UPPER | INFINITY);
+    match residue(bytes, UPPER | INFINITY) {
+        Some(_) if flags == INFINITY => Encoded::Infinity,
+        Some(x) if flags != UPPER | INFINITY => Encoded::Point((x, flags == UPPER)),
+        _ => Encoded::Nothing,
+    }
+}
+
+fn sketch2(c0: &[u8; 32], c1: &[u8; 32]) -> Sketch<Fe2> {
+    match (residue(c0, 0), sketch1(c1)) {
+        (Some(c0), Encoded::Point((c1, upper))) => Encoded::Point((Fe2 { c0, c1 }, upper)),
+        (Some(_), Encoded::Infinity) => Encoded::Infinity,
+        _ => Encoded::Nothing,
+    }
+}
+
+/// `y²`.
+fn square1(x: Fe) -> Fe {
+    x.square().mul(x).add(B1)
+}
+
+fn square2(x: Fe2) -> Fe2 {
+    x.square().mul(x).add(B2)
+}
+
+fn point1((x, upper): (Fe, bool), y: Option<Fe>) -> Encoded<G1> {
+    let Some(y) = y else { return Encoded::Nothing };
+    Encoded::Point(Affine { x, y: if y.is_upper() == upper { y } else { y.neg() } })
+}
+
+fn point2((x, upper): (Fe2, bool), y: Option<Fe2>) -> Encoded<G2> {
+    let Some(y) = y else { return Encoded::Nothing };
+    Encoded::Point(Affine { x, y: if y.is_upper() == upper { y } else { y.neg() } })
+}
+
+impl<P: Copy> Encoded<P> {
+    /// Of what may be a point.
+    fn then<Q>(self, point: impl FnOnce(P) -> Encoded<Q>) -> Encoded<Q> {
+        match self {
+            Encoded::Point(p) => point(p),
+            Encoded::Infinity => Encoded::Infinity,
+            Encoded::Nothing => Encoded::Nothing,
+        }
+    }
+
+    fn or(self, other: P) -> P {
+        if let Encoded::Point(p) = self { p } else { other }
+    }
+}
+
 /// Reads a point of G1 (`x³ + 3`; all points of this curve are in its group).
 pub(crate) fn g1(bytes: &[u8; 32]) -> Encoded<G1> {
-    let flags = bytes[31] & (UPPER | INFINITY);
-    let Some(x) = residue(bytes, UPPER | INFINITY).filter(|_| flags != UPPER | INFINITY) else {
-        return Encoded::Nothing;
-    };
-    if flags == INFINITY {
-        return Encoded::Infinity;
-    }
-    let Some(y) = x.square().mul(x).add(B1).sqrt() else { return Encoded::Nothing };
-    let y = if y.is_upper() == (flags == UPPER) { y } else { y.neg() };
-    Encoded::Point(Affine { x, y })
+    sketch1(bytes).then(|p| point1(p, square1(p.0).sqrt()))
 }
 
 /// Reads a point of the twist, of which the group G2 is a small part.
 pub(crate) fn g2(c0: &[u8; 32], c1: &[u8; 32]) -> Encoded<G2> {
-    let flags = c1[31] & (UPPER | INFINITY);
-    let (Some(c0), Some(c1), true) =
-        (residue(c0, 0), residue(c1, UPPER | INFINITY), flags != UPPER | INFINITY)
-    else {
-        return Encoded::Nothing;
-    };
-    if flags == INFINITY {
-        return Encoded::Infinity;
-    }
-    let x = Fe2 { c0, c1 };
-    let Some(y) = x.square().mul(x).add(B2).sqrt() else { return Encoded::Nothing };
-    let y = if y.is_upper() == (flags == UPPER) { y } else { y.neg() };
-    Encoded::Point(Affine { x, y })
+    sketch2(c0, c1).then(|p| point2(p, square2(p.0).sqrt()))
+}
+
+/// [`g1`] of many, whose roots are taken together.
+pub(crate) fn g1_all<'a>(all: impl Iterator<Item = &'a [u8; 32]>) -> Vec<Encoded<G1>> {
+    let sketches: Vec<Sketch<Fe>> = all.map(sketch1).collect();
+    let squares: Vec<Fe> = sketches.iter().map(|s| square1(s.or((Fe::ONE, false)).0)).collect();
+    let powers = wide::root_powers(&squares);
+    let roots = squares.iter().zip(powers).map(|(y, power)| y.sqrt_by(power));
+    sketches.into_iter().zip(roots).map(|(s, y)| s.then(|p| point1(p, y))).collect()
+}
+
+/// [`g2`] of many likewise: [`Fe2::sqrt`] in two rounds.
+pub(crate) fn g2_all<'a>(all: impl Iterator<Item = (&'a [u8; 32], &'a [u8; 32])>) -> Vec<Encoded<G2>> {
+    let sketches: Vec<Sketch<Fe2>> = all.map(|(c0, c1)| sketch2(c0, c1)).collect();
+    let squares: Vec<Fe2> = sketches.iter().map(|s| square2(s.or((Fe2::ONE, false)).0)).collect();
+    let norms: Vec<Fe> = squares.iter().map(|y| y.norm()).collect();
+    let roots = norms.iter().zip(wide::root_powers(&norms)).map(|(norm, power)| norm.sqrt_by(power));
+    let roots: Vec<Option<Fe>> = roots.collect();
+    let deltas = squares.iter().zip(&roots).map(|(y, s)| s.map_or(Fe::ONE, |s| y.delta(s)));
+    let deltas: Vec<Fe> = deltas.collect();
+    let powers = wide::root_powers(&deltas);
+    let each = squares.iter().zip(roots).zip(deltas.into_iter().zip(powers));
+    let roots = each.map(|((y, s), (delta, w))| {
+        // The method needs a second coefficient.
+        if y.c1.is_zero() { y.sqrt() } else { s.map(|_| y.sqrt_by(delta, w)) }
+    });
+    sketches.into_iter().zip(roots).map(|(s, y)| s.then(|p| point2(p, y))).collect()
 }
 
 #[cfg(test)]
@@ -158,6 +219,10 @@ mod tests {
             ones += usize::from(one);
             twos += usize::from(two);
         }
+        // All at once.
+        let halves = || cases.iter().map(|b| b.as_chunks::<32>().0).map(|h| (&h[0], &h[1]));
+        assert_eq!(g1_all(halves().map(|h| h.0)), halves().map(|h| g1(h.0)).collect::<Vec<_>>());
+        assert_eq!(g2_all(halves()), halves().map(|(a, b)| g2(a, b)).collect::<Vec<_>>());
         assert!(ones > 300 && twos > 300 && cases.len() - ones > 300, "{ones} {twos}");
     }
 }

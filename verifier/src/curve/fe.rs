@@ -23,7 +23,7 @@ const QUOTIENT: u64 = 43330;
 const QUOTIENT_SHIFT: u32 = 16;
 
 /// `(p − 3)/4` for [`Fe::root_power`]: squarings, then a product with this odd power.
-const ROOT_STEPS: [(u8, u8); 39] = [
+pub(crate) const ROOT_STEPS: [(u8, u8); 39] = [
     (2, 3),
     (10, 25),
     (8, 19),
@@ -336,7 +336,12 @@ impl Fe {
 
     /// A square root, if there is one.
     pub(crate) fn sqrt(self) -> Option<Fe> {
-        let root = self.mul(self.root_power());
+        self.sqrt_by(self.root_power())
+    }
+
+    /// The same from the [`Fe::root_power`].
+    pub(crate) fn sqrt_by(self, power: Fe) -> Option<Fe> {
+        let root = self.mul(power);
         (root.square() == self).then_some(root)
     }
 

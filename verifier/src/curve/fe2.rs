@@ -83,8 +83,7 @@ impl Fe2 {
 
     /// The inverse, 0 for 0.
     pub(crate) fn inverse_or_zero(self) -> Fe2 {
-        let norm = self.c0.square().add(self.c1.square());
-        self.conjugate().scale(norm.inverse_or_zero())
+        self.conjugate().scale(self.norm().inverse_or_zero())
     }
 
     /// A square root, if there is one: the complex method (Adj, Rodríguez-Henríquez, ePrint 2012/685, algorithm
@@ -100,13 +99,25 @@ impl Fe2 {
             };
         }
         // a is a square if and only if its norm is one.
-        let s = self.c0.square().add(self.c1.square()).sqrt()?;
-        // Not 0: otherwise a₁² = s² − a₀² would be.
-        let delta = self.c0.add(s).mul(HALF);
-        let w = delta.root_power();
+        let delta = self.delta(self.norm().sqrt()?);
+        Some(self.sqrt_by(delta, delta.root_power()))
+    }
+
+    /// `a₀² + a₁²`.
+    pub(crate) fn norm(self) -> Fe {
+        self.c0.square().add(self.c1.square())
+    }
+
+    /// `δ = (a₀ + s)/2`, not 0 if `a₁` is not: otherwise `a₁² = s² − a₀²` would be.
+    pub(crate) fn delta(self, s: Fe) -> Fe {
+        self.c0.add(s).mul(HALF)
+    }
+
+    /// The root from `δ` and `w`, where `a₁` is not 0.
+    pub(crate) fn sqrt_by(self, delta: Fe, w: Fe) -> Fe2 {
         let t = delta.mul(w);
         let half = self.c1.mul(HALF).mul(w);
-        if t.square() == delta { Some(Fe2 { c0: t, c1: half }) } else { Some(Fe2 { c0: half.neg(), c1: t }) }
+        if t.square() == delta { Fe2 { c0: t, c1: half } } else { Fe2 { c0: half.neg(), c1: t } }
     }
 
     /// `y > −y` in arkworks' order: by `c1`, and by `c0` where that is 0.

@@ -193,3 +193,70 @@ pub(crate) fn walk_one(q: G2) -> Option<Vec<LooseLine>> {
     let there = !t.z.is_zero() && t.x == end.x.mul(t.z) && t.y == end.y.mul(t.z);
     there.then_some(lines)
 }
+
+#[cfg(test)]
+#[allow(unexpected_cfgs)] // in what the derivation of fields writes
+mod tests {
+    use ark_ec::CurveConfig;
+    use ark_ff::{Field, Fp, MontBackend, MontConfig, PrimeField};
+    use veilpass_protocol::field::Fr;
+
+    #[derive(MontConfig)]
+    #[modulus = "10069"]
+    #[generator = "2"]
+    struct Q1;
+    #[derive(MontConfig)]
+    #[modulus = "5864401"]
+    #[generator = "2"]
+    struct Q2;
+    #[derive(MontConfig)]
+    #[modulus = "1875725156269"]
+    #[generator = "2"]
+    struct Q3;
+    #[derive(MontConfig)]
+    #[modulus = "197620364512881247228717050342013327560683201906968909"]
+    #[generator = "2"]
+    struct Q4;
+
+    /// `Res(a, X² − tX + p)` in a field, for both polynomials: with `a ≡ c₀ + c₁X` it is `c₀² + c₀c₁t + c₁²p`.
+    fn resultants<F: Field>() -> [F; 2] {
+        let x = F::from(4965661367192848881u64);
+        let [one, two, six] = [1u64, 2, 6].map(F::from);
+        let t = six * x * x + one;
+        let p = F::from(36u64) * x * x * (x * x + x) + F::from(24u64) * x * x + six * x + one;
+        let of = |a: [F; 4]| {
+            let [a0, a1, a2, a3] = a;
+            // X² = tX − p, X³ = (t² − p)X − tp.
+            let c0 = a0 - a2 * p - a3 * t * p;
+            let c1 = a1 + a2 * t + a3 * (t * t - p);
+            c0 * c0 + c0 * c1 * t + c1 * c1 * p
+        };
+        [of([x + one, x, x, -two * x]), of([six * x + two, one, -one, one])]
+    }
+
+    /// r divides both resultants, and no prime of the cofactor divides either.
+    #[test]
+    fn greatest_common_divisors() {
+        assert_eq!(resultants::<Fr>(), [Fr::from(0u64); 2]);
+        assert!(resultants::<Fp<MontBackend<Q1, 1>, 1>>().iter().all(|x| x.inverse().is_some()));
+        assert!(resultants::<Fp<MontBackend<Q2, 1>, 1>>().iter().all(|x| x.inverse().is_some()));
+        assert!(resultants::<Fp<MontBackend<Q3, 1>, 1>>().iter().all(|x| x.inverse().is_some()));
+        assert!(resultants::<Fp<MontBackend<Q4, 3>, 3>>().iter().all(|x| x.inverse().is_some()));
+        // These are its primes (the largest passes Fermat's test).
+        let two = Fp::<MontBackend<Q4, 3>, 3>::from(2u64);
+        assert_eq!(two.pow(Fp::<MontBackend<Q4, 3>, 3>::MODULUS), two);
+        let [a, b, c] = Fp::<MontBackend<Q4, 3>, 3>::MODULUS.0;
+        let mut product = [a, b, c, 0];
+        for factor in [10069, 5864401, 1875725156269u64] {
+            let mut carry = 0;
+            for limb in &mut product {
+                let t = u128::from(*limb) * u128::from(factor) + carry;
+                (*limb, carry) = (t as u64, t >> 64);
+            }
+            assert_eq!(carry, 0);
+        }
+        assert_eq!(product, Config2::COFACTOR);
+    }
+
+    use ark_bn254::g2::Config as Config2;
+}
