@@ -5,7 +5,9 @@ use crate::msm::{Multiples, Sums, ToArk};
 use crate::portable::negated;
 use ark_bn254::{Fq, Fq2, G1Affine, G2Affine};
 use ark_ec::AffineRepr;
-use ark_ff::{AdditiveGroup, Field, batch_inversion};
+use ark_ff::Field;
+#[cfg(feature = "sums")]
+use ark_ff::{AdditiveGroup, batch_inversion};
 use std::array::from_fn;
 
 /// A point as it is stored: x, then y. Infinity is never stored.
@@ -259,6 +261,7 @@ impl<L: Lanes<Fq>> Coordinate for In2<L> {
 }
 
 /// The inverses of all lanes of all vectors with one inversion; `None` if any of them is zero.
+#[cfg(feature = "sums")]
 #[inline(always)]
 pub(crate) fn inverses<C: Coordinate>(x: [C; 4]) -> Option<[C; 4]> {
     let (low, high) = (x[0].mul(x[1]), x[2].mul(x[3]));

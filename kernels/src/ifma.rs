@@ -46,6 +46,7 @@ pub(crate) fn run<T: Task>(task: T) -> T::Out {
 pub(crate) struct Ifma;
 
 impl Backend for Ifma {
+    const WIDE: bool = true;
     type Fq = Vector<Fq>;
     type Fr = Vector<Fr>;
 

@@ -50,6 +50,9 @@ pub trait Lanes<F: Field>: Copy {
 
 /// A set of vectors that belong together.
 pub trait Backend: 'static {
+    /// Whether it has vectors at all. A task that has a better plan without them asks first, and is then not
+    /// compiled for the other.
+    const WIDE: bool;
     /// Of the base field.
     type Fq: Lanes<Fq>;
     /// Of the scalar field.
@@ -73,6 +76,7 @@ pub trait Task {
 pub(crate) struct Portable;
 
 impl Backend for Portable {
+    const WIDE: bool = false;
     type Fq = Eight<Fq>;
     type Fr = Eight<Fr>;
 }

@@ -7,6 +7,7 @@
 //! Nothing here is constant-time: what is secret leaves its traces in the time of whoever proves on their own
 //! device.
 
+#[cfg(feature = "sums")]
 mod affine;
 mod comb;
 mod coordinate;
@@ -15,10 +16,12 @@ mod field;
 #[cfg(target_arch = "x86_64")]
 mod ifma;
 mod lanes;
+#[cfg(feature = "sums")]
 mod msm;
 mod portable;
+#[cfg(feature = "sums")]
 mod segments;
-#[cfg(test)]
+#[cfg(all(test, feature = "sums"))]
 mod tests;
 
 pub use comb::Comb;
@@ -26,4 +29,5 @@ pub use coordinate::{G1, G2, Group};
 pub use fft::Domain;
 pub use field::Field;
 pub use lanes::{Backend, Block, LANES, Lanes, Line, Machine, Task};
+#[cfg(feature = "sums")]
 pub use msm::FixedBases;

@@ -42,9 +42,14 @@
 //! A store that answers asynchronously takes the same steps one by one: [`Verifier::screen`], a look
 //! whether the nonce is known, [`Screened::check_proof`], then one atomic insert of
 //! [`VerifiedPresentation::entry`]. Nothing is granted before that insert.
+//!
+//! A platform with many answers at once puts what it has screened into a [`Stream`] and takes the verdicts out in
+//! batches, each at a small part of the cost of a single check.
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing))]
 #![deny(missing_docs, unsafe_code)]
 
+mod batch;
+mod curve;
 mod epochs;
 mod error;
 mod evidence;
@@ -55,6 +60,8 @@ mod memory;
 mod pairing;
 mod policy;
 mod proof;
+mod stream;
+mod threads;
 mod verifier;
 
 pub use epochs::{AcceptedEpochs, EpochsError, Equivocation, Install};
@@ -67,6 +74,7 @@ pub use memory::{Consumed, Entry, InMemory, Memory, Reuse};
 pub use pairing::{PreparedKey, ProofInvalid};
 pub use policy::{Policy, TooLoose};
 pub use proof::{PROOF_BYTES, Proof, ProofPart, ProofPointError};
+pub use stream::{Full, Limits, Stream};
 pub use verifier::{AcceptError, Screened, Verifier};
 
 /// The protocol's types, for platforms that depend on this crate alone.

@@ -1,47 +1,58 @@
-//! The pairing check of Groth16, single and batched.
+//! The pairing check of Groth16 for one proof.
 //!
 //! `e(A, B) = e(α, β) · e(IC(x), γ) · e(C, δ)` with `IC(x) = IC₀ + Σ xᵢ·ICᵢ`. One multi-Miller loop and
-//! one final exponentiation, for a single proof and for a batch alike.
+//! one final exponentiation. Many proofs at once: [`crate::batch`].
 
+use crate::batch::{self, Flaw, Item};
+use crate::curve::fe::Fe;
+use crate::curve::fe12::Fe12;
+use crate::curve::g1::{At, Table};
+use crate::curve::g2::{Line, LooseLine, walk, walk_one};
+use crate::curve::miller;
+use crate::curve::point::{G1, G2, Jacobian};
+use crate::error::VerifyError;
 use crate::key::{KeyPoints, PUBLIC_INPUTS, VerifyingKey};
 use crate::lint::{KeyFault, lint};
-use crate::proof::Proof;
-use ark_bn254::{Bn254, G1Affine, G1Projective};
-use ark_ec::pairing::{Pairing, PairingOutput};
-use ark_ec::{AffineRepr, CurveGroup};
-use ark_ff::{AdditiveGroup, BigInt, BigInteger, PrimeField};
+use crate::proof::{PROOF_BYTES, Points, Proof, ProofPointError};
+use crate::threads::spread;
+use ark_bn254::{G1Affine, G2Affine};
+use ark_ec::AffineRepr;
+use ark_ff::PrimeField;
 use rand::{CryptoRng, RngCore};
+use std::num::NonZeroUsize;
+use std::sync::Arc;
 use veilpass_protocol::circuit_id::CircuitId;
 use veilpass_protocol::field::Fr;
 use veilpass_protocol::statement::Statement;
-
-type G1Prepared = <Bn254 as Pairing>::G1Prepared;
-type G2Prepared = <Bn254 as Pairing>::G2Prepared;
-
-/// Up to so many proofs are checked one by one: their product would save nothing.
-const SINGLY: usize = 8;
-/// How many products a batch may try. Enough to name a few bad proofs among thousands; where there are
-/// more, somebody is flooding, and single checks are cheaper.
-const MAX_PRODUCTS: u32 = 32;
 
 /// The proof does not prove the statement under this key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the proof does not prove this statement")]
 pub struct ProofInvalid;
 
-/// A verifying key that has passed the lint, made ready for many checks (about 60 KB).
+/// A verifying key that has passed the lint, made ready for many checks: about 1.4 MB of multiples of its
+/// points, which clones share.
 #[derive(Debug, Clone)]
 pub struct PreparedKey {
     key: VerifyingKey,
-    ic: [G1Affine; PUBLIC_INPUTS + 1],
-    alpha_beta: PairingOutput<Bn254>,
-    beta: G2Prepared,
-    minus_gamma: G2Prepared,
-    minus_delta: G2Prepared,
+    tables: Arc<Tables>,
+}
+
+#[derive(Debug)]
+struct Tables {
+    /// α, and the points of the input commitment.
+    alpha: Table,
+    ic: Vec<Table>,
+    ic_constant: Jacobian<Fe>,
+    alpha_beta: Fe12,
+    /// Lines of β, −γ and −δ, step by step. Of a point at infinity (which no safe key has) those of another point: it is
+    /// never evaluated.
+    lines: Vec<Line>,
+    finite: [bool; 3],
 }
 
 impl PreparedKey {
-    /// Prepares a key, if it is safe.
+    /// Prepares a key, if it is safe: some milliseconds.
     pub fn new(key: VerifyingKey) -> Result<PreparedKey, KeyFault> {
         lint(key.points())?;
         PreparedKey::without_lint(key)
@@ -50,17 +61,29 @@ impl PreparedKey {
     /// For the positive controls of the lint, too: nothing outside this crate can reach it.
     pub(crate) fn without_lint(key: VerifyingKey) -> Result<PreparedKey, KeyFault> {
         let points: &KeyPoints = key.points();
-        let count = points.ic.len();
-        let ic = <[G1Affine; PUBLIC_INPUTS + 1]>::try_from(points.ic.as_slice())
-            .map_err(|_| KeyFault::InputCount(count))?;
-        Ok(PreparedKey {
-            ic,
-            alpha_beta: Bn254::pairing(points.alpha_g1, points.beta_g2),
-            beta: points.beta_g2.into(),
-            minus_gamma: (-points.gamma_g2).into(),
-            minus_delta: (-points.delta_g2).into(),
-            key,
-        })
+        let [constant, of_inputs @ ..] = points.ic.as_slice() else {
+            return Err(KeyFault::InputCount(0));
+        };
+        if of_inputs.len() != PUBLIC_INPUTS {
+            return Err(KeyFault::InputCount(points.ic.len()));
+        }
+        let all = std::iter::once(&points.alpha_g1).chain(&points.ic);
+        let mut ic = Table::of(&all.map(G1::of).collect::<Vec<_>>());
+        let alpha = ic.remove(0);
+        let fixed = [points.beta_g2, -points.gamma_g2, -points.delta_g2];
+        let finite = fixed.map(|q| !q.is_zero());
+        let walked: Vec<G2> =
+            fixed.iter().filter_map(|q| G2::of(if q.is_zero() { &GENERATOR } else { q })).collect();
+        let lines = walk(&walked).lines;
+        let jacobian = |p: &G1Affine| G1::of(p).map_or(Jacobian::INFINITY, Jacobian::of);
+        let [at_alpha] = At::all_jacobian([jacobian(&points.alpha_g1)]);
+        let [beta_is_finite, ..] = finite;
+        let at = [at_alpha.filter(|_| beta_is_finite), None, None];
+        // A product of lines is never 0.
+        let alpha_beta = miller::product(&at, &lines).final_exponentiation().unwrap_or(Fe12::ONE);
+        let ic_constant = jacobian(constant);
+        let tables = Arc::new(Tables { alpha, ic, ic_constant, alpha_beta, lines, finite });
+        Ok(PreparedKey { key, tables })
     }
 
     /// The key.
@@ -75,16 +98,58 @@ impl PreparedKey {
 
     /// Checks one proof of one statement.
     pub fn check(&self, statement: &Statement, proof: &Proof) -> Result<(), ProofInvalid> {
-        let [constant, of_inputs @ ..] = &self.ic;
-        let inputs = statement.to_array().map(|x| x.into_bigint());
-        let commitment = combine(of_inputs, &inputs) + constant;
-        let g1 = [*proof.a(), commitment.into_affine(), *proof.c()].map(G1Prepared::from);
-        let g2 = [(*proof.b()).into(), self.minus_gamma.clone(), self.minus_delta.clone()];
-        let product = Bn254::final_exponentiation(Bn254::multi_miller_loop(g1, g2));
-        if product == Some(self.alpha_beta) { Ok(()) } else { Err(ProofInvalid) }
+        let points = proof.points().ok_or(ProofInvalid)?;
+        // A proof's B is in its subgroup.
+        let of_b = walk_one(points.b).ok_or(ProofInvalid)?;
+        self.check_walked(statement, &points, &of_b)
     }
 
-    /// Checks many proofs with random 128-bit weights `c` and one final exponentiation:
+    /// Decodes a proof and checks it: what [`Proof::from_bytes`] and [`PreparedKey::check`] say one after the
+    /// other, in less time. B's way through the Miller loop is also its subgroup check.
+    pub fn check_bytes(&self, statement: &Statement, proof: &[u8; PROOF_BYTES]) -> Result<(), VerifyError> {
+        let points = Points::read(proof)?;
+        self.judge(&Item { statement, points }).map_err(VerifyError::from)
+    }
+
+    /// Subgroup and pairing of one proof.
+    pub(crate) fn judge(&self, item: &Item<'_>) -> Result<(), Flaw> {
+        let of_b = walk_one(item.points.b).ok_or(Flaw::Outside)?;
+        self.check_walked(item.statement, &item.points, &of_b).map_err(|ProofInvalid| Flaw::Invalid)
+    }
+
+    fn check_walked(
+        &self,
+        statement: &Statement,
+        points: &Points,
+        of_b: &[LooseLine],
+    ) -> Result<(), ProofInvalid> {
+        let t = &*self.tables;
+        let of_inputs = t.ic.iter().skip(1).zip(statement.to_array());
+        let commitment =
+            of_inputs.fold(t.ic_constant, |sum, (table, x)| table.add_multiple(sum, x.into_bigint()));
+        let at = self.at([Jacobian::INFINITY, commitment, Jacobian::of(points.c)]);
+        let product = miller::product_with(points.a, of_b, &at, &t.lines);
+        if product.final_exponentiation() == Some(t.alpha_beta) { Ok(()) } else { Err(ProofInvalid) }
+    }
+
+    /// Where the lines of β, −γ and −δ are evaluated.
+    fn at(&self, points: [Jacobian<Fe>; 3]) -> [Option<At>; 3] {
+        let mut finite = self.tables.finite.iter();
+        At::all_jacobian(points).map(|at| at.filter(|_| finite.next() == Some(&true)))
+    }
+
+    /// `e(−a₀·α, β) · e(Σ sⱼ·ICⱼ, −γ) · e(C, −δ)` with the weights' sum `a₀ = s₀`, before the final exponentiation.
+    pub(crate) fn fixed_part(&self, sums: &[Fr; PUBLIC_INPUTS + 1], c: Jacobian<Fe>) -> Fe12 {
+        let t = &*self.tables;
+        let [of_weights, ..] = sums;
+        let alpha = t.alpha.add_multiple(Jacobian::INFINITY, of_weights.into_bigint());
+        let commitment = t.ic.iter().zip(sums);
+        let commitment =
+            commitment.fold(Jacobian::INFINITY, |sum, (table, s)| table.add_multiple(sum, s.into_bigint()));
+        miller::product(&self.at([alpha.neg(), commitment, c]), &t.lines)
+    }
+
+    /// Checks many proofs with random weights `c` and one final exponentiation:
     /// `∏ e(cᵢAᵢ, Bᵢ) = e(Σcᵢ·α, β) · e(Σ cᵢ·ICᵢ(x), γ) · e(Σ cᵢCᵢ, δ)`. When the product is wrong, halves
     /// are checked until the bad proofs are named: the verdicts are those of [`PreparedKey::check`],
     /// except that a bad proof passes with probability 2⁻¹²⁸ over the RNG.
@@ -93,101 +158,76 @@ impl PreparedKey {
         items: &[(Statement, Proof)],
         rng: &mut R,
     ) -> Vec<Result<(), ProofInvalid>> {
-        let mut verdicts = vec![Ok(()); items.len()];
-        let mut products = MAX_PRODUCTS;
-        self.bisect(items, &mut verdicts, rng, false, &mut products);
-        verdicts
+        self.check_batch_on(NonZeroUsize::MIN, items, rng)
     }
 
-    /// `known_bad`: the product over `items` is known to be wrong.
-    fn bisect<R: RngCore + CryptoRng>(
+    /// [`PreparedKey::check_batch`] on so many threads, which live for this call only. Where threads cannot be started
+    /// (`wasm32`) the caller's does all the work.
+    pub fn check_batch_on<R: RngCore + CryptoRng>(
         &self,
+        threads: NonZeroUsize,
         items: &[(Statement, Proof)],
-        verdicts: &mut [Result<(), ProofInvalid>],
         rng: &mut R,
-        known_bad: bool,
-        products: &mut u32,
-    ) -> bool {
-        if items.len() <= SINGLY || *products == 0 {
-            for ((statement, proof), verdict) in items.iter().zip(&mut *verdicts) {
-                *verdict = self.check(statement, proof);
-            }
-            return verdicts.iter().all(Result::is_ok);
-        }
-        if !known_bad {
-            *products -= 1;
-            if self.product_holds(items, rng) {
-                return true;
-            }
-        }
-        let middle = items.len() / 2;
-        let (left, right) = items.split_at(middle);
-        let (left_verdicts, right_verdicts) = verdicts.split_at_mut(middle);
-        let left_holds = self.bisect(left, left_verdicts, rng, false, products);
-        // A wrong whole with a right left half has a wrong right half: no need to try its product.
-        self.bisect(right, right_verdicts, rng, left_holds, products);
-        false
+    ) -> Vec<Result<(), ProofInvalid>> {
+        // Proofs are made by the reader only, so that each has its points; one without would be invalid.
+        let points: Vec<Option<Item<'_>>> = items
+            .iter()
+            .map(|(statement, proof)| Some(Item { statement, points: proof.points()? }))
+            .collect();
+        let present: Vec<Item<'_>> = points.iter().flatten().copied().collect();
+        let mut verdicts = batch::check(self, threads, &present, rng).into_iter();
+        let verdict = |item: Option<Item<'_>>| match item.and_then(|_| verdicts.next()) {
+            Some(Ok(())) => Ok(()),
+            _ => Err(ProofInvalid),
+        };
+        points.into_iter().map(verdict).collect()
     }
 
+    /// [`PreparedKey::check_batch_on`] from the proofs' bytes: the verdicts of [`PreparedKey::check_bytes`]. B's subgroup check
+    /// costs next to nothing here, and each proof has its own.
+    pub fn check_batch_bytes<R: RngCore + CryptoRng>(
+        &self,
+        threads: NonZeroUsize,
+        items: &[(Statement, [u8; PROOF_BYTES])],
+        rng: &mut R,
+    ) -> Vec<Result<(), VerifyError>> {
+        let read = |items: &[(Statement, [u8; PROOF_BYTES])]| {
+            Points::read_all(&items.iter().map(|(_, proof)| proof).collect::<Vec<_>>())
+        };
+        let read: Vec<_> = spread(threads, items, read).into_iter().flatten().collect();
+        let present = items.iter().zip(&read).filter_map(|((statement, _), points)| {
+            points.as_ref().ok().map(|points| Item { statement, points: *points })
+        });
+        let mut verdicts = batch::check(self, threads, &present.collect::<Vec<_>>(), rng).into_iter();
+        let verdict = |points: Result<Points, ProofPointError>| {
+            points?;
+            // As many verdicts as points; should one be missing, nothing is accepted.
+            Ok(verdicts.next().unwrap_or(Err(Flaw::Invalid))?)
+        };
+        read.into_iter().map(verdict).collect()
+    }
+
+    #[cfg(test)]
     fn product_holds<R: RngCore + CryptoRng>(&self, items: &[(Statement, Proof)], rng: &mut R) -> bool {
-        let weights: Vec<BigInt<4>> = items.iter().map(|_| weight(rng)).collect();
-        let weighted_a: Vec<G1Projective> =
-            items.iter().zip(&weights).map(|((_, proof), c)| proof.a().mul_bigint(c)).collect();
-        let c_points: Vec<G1Affine> = items.iter().map(|(_, proof)| *proof.c()).collect();
-        let c_sum = combine(&c_points, &weights);
-
-        // Σ c·IC(x) needs one multiplication per input, not one per proof and input.
-        let mut sums = [Fr::ZERO; PUBLIC_INPUTS + 1];
-        for ((statement, _), c) in items.iter().zip(&weights) {
-            let c = Fr::from_bigint(*c).unwrap_or_default();
-            let values = std::iter::once(Fr::from(1u8)).chain(statement.to_array());
-            for (sum, x) in sums.iter_mut().zip(values) {
-                *sum += c * x;
-            }
-        }
-        let sums = sums.map(|s| s.into_bigint());
-        let [weight_sum, ..] = &sums;
-        let ic_sum = combine(&self.ic, &sums);
-        let alpha_sum = self.key.points().alpha_g1.mul_bigint(weight_sum);
-
-        let mut points = weighted_a;
-        points.extend([-alpha_sum, ic_sum, c_sum]);
-        let g1 = G1Projective::normalize_batch(&points);
-        let b = items.iter().map(|(_, proof)| (*proof.b()).into());
-        let g2 = b.chain([self.beta.clone(), self.minus_gamma.clone(), self.minus_delta.clone()]);
-        let g2: Vec<G2Prepared> = g2.collect();
-        let product = Bn254::multi_miller_loop(g1.into_iter().map(G1Prepared::from), g2);
-        Bn254::final_exponentiation(product) == Some(PairingOutput::ZERO)
+        let items: Vec<Item<'_>> = items
+            .iter()
+            .map(|(statement, proof)| Item { statement, points: proof.points().unwrap() })
+            .collect();
+        let items: Vec<&Item<'_>> = items.iter().collect();
+        batch::product(self, NonZeroUsize::MIN, &items, rng).holds
     }
 }
 
-/// A random weight of 128 bits, never zero.
-fn weight<R: RngCore + CryptoRng>(rng: &mut R) -> BigInt<4> {
-    let (low, high) = (rng.next_u64(), rng.next_u64());
-    BigInt::new([if high == 0 { low.max(1) } else { low }, high, 0, 0])
-}
-
-/// `Σ sᵢ·Pᵢ` with shared doublings (Straus). ark's own MSM sorts and copies its bases and starts a
-/// thread pool: too much for fourteen points.
-fn combine(points: &[G1Affine], scalars: &[BigInt<4>]) -> G1Projective {
-    let bits = scalars.iter().map(|s| s.num_bits()).max().unwrap_or(0);
-    let mut sum = G1Projective::ZERO;
-    for bit in (0..bits as usize).rev() {
-        sum.double_in_place();
-        for (point, scalar) in points.iter().zip(scalars) {
-            if scalar.get_bit(bit) {
-                sum += point;
-            }
-        }
-    }
-    sum
-}
+/// A stand-in whose lines are never evaluated.
+const GENERATOR: G2Affine =
+    G2Affine::new_unchecked(ark_bn254::g2::G2_GENERATOR_X, ark_bn254::g2::G2_GENERATOR_Y);
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::testkit::{Trapdoor, any_statement, rerandomise};
     use crate::{Origin, VerifyingKey};
+    use ark_ec::CurveGroup;
     use ark_ff::{AdditiveGroup, UniformRand};
     use rand::SeedableRng;
     use rand::rngs::StdRng;
@@ -196,24 +236,6 @@ mod tests {
         let trapdoor = Trapdoor::from_seed(1);
         let key: VerifyingKey = trapdoor.key(Origin::Dev);
         (trapdoor, PreparedKey::new(key).unwrap())
-    }
-
-    #[test]
-    fn shared_doublings_give_the_plain_sum() {
-        let mut rng = StdRng::seed_from_u64(1);
-        for n in 0..6 {
-            let points: Vec<G1Affine> = (0..n).map(|_| G1Affine::rand(&mut rng)).collect();
-            let scalars: Vec<Fr> = (0..n)
-                .map(|i| match i {
-                    0 => -Fr::from(1u64),
-                    1 => Fr::ZERO,
-                    _ => Fr::rand(&mut rng),
-                })
-                .collect();
-            let plain: G1Projective = points.iter().zip(&scalars).map(|(p, s)| *p * s).sum();
-            let ints: Vec<BigInt<4>> = scalars.iter().map(|s| s.into_bigint()).collect();
-            assert_eq!(combine(&points, &ints), plain);
-        }
     }
 
     #[test]

@@ -1,9 +1,10 @@
 //! Decoding of the 128 proof bytes (contract §4): `A ‖ B ‖ C`, compressed, one encoding each.
 
+use crate::curve::decode::{self, Encoded};
+use crate::curve::g2::in_subgroup;
+use crate::curve::point::{G1, G2};
 use crate::key::put;
 use ark_bn254::{G1Affine, G2Affine};
-use ark_ec::AffineRepr;
-use ark_serialize::CanonicalDeserialize;
 use std::fmt;
 
 /// Bytes of a proof.
@@ -49,30 +50,82 @@ pub enum ProofPointError {
     NotCanonical(ProofPart),
 }
 
-/// Decodes one point and insists that it would be written the same way.
-fn point<P>(bytes: &[u8], part: ProofPart) -> Result<P, ProofPointError>
-where
-    P: AffineRepr + CanonicalDeserialize,
-{
-    // The checked reader: curve and subgroup. Length: the split below gives exactly one point.
-    let point = P::deserialize_compressed(bytes).map_err(|_| ProofPointError::Invalid(part))?;
-    if point.is_zero() {
-        return Err(ProofPointError::Infinity(part));
+/// The three points of a proof, on their curves and not infinity. Whether B is in its subgroup has not been
+/// asked yet: the first step of its Miller loop answers that for nothing.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Points {
+    pub(crate) a: G1,
+    pub(crate) b: G2,
+    pub(crate) c: G1,
+}
+
+fn point<P>(read: Encoded<P>, part: ProofPart) -> Result<P, ProofPointError> {
+    match read {
+        Encoded::Point(point) => Ok(point),
+        Encoded::Infinity => Err(ProofPointError::Infinity(part)),
+        Encoded::Nothing => Err(ProofPointError::Invalid(part)),
     }
-    let mut again = Vec::with_capacity(bytes.len());
-    put(&mut again, &point);
-    if again != bytes {
-        return Err(ProofPointError::NotCanonical(part));
+}
+
+impl Points {
+    /// B outside its subgroup, for whoever finds out later.
+    pub(crate) const OUTSIDE: ProofPointError = ProofPointError::Invalid(ProofPart::B);
+
+    /// Reads a proof up to the subgroup of B. The first point that is wrong is named.
+    pub(crate) fn read(bytes: &[u8; PROOF_BYTES]) -> Result<Points, ProofPointError> {
+        let [a, b0, b1, c] = parts(bytes);
+        Points::joined(decode::g1(a), decode::g2(b0, b1), decode::g1(c))
     }
-    Ok(point)
+
+    /// [`Points::read`] of many, together.
+    pub(crate) fn read_all(proofs: &[&[u8; PROOF_BYTES]]) -> Vec<Result<Points, ProofPointError>> {
+        let each = || proofs.iter().map(|bytes| parts(bytes));
+        let ends = decode::g1_all(each().flat_map(|[a, _, _, c]| [a, c]));
+        let (ends, _) = ends.as_chunks::<2>();
+        let middles = decode::g2_all(each().map(|[_, b0, b1, _]| (b0, b1)));
+        ends.iter().zip(middles).map(|([a, c], b)| Points::joined(*a, b, *c)).collect()
+    }
+
+    fn joined(a: Encoded<G1>, b: Encoded<G2>, c: Encoded<G1>) -> Result<Points, ProofPointError> {
+        let a = point(a, ProofPart::A)?;
+        let b = point(b, ProofPart::B)?;
+        match point(c, ProofPart::C) {
+            Ok(c) => Ok(Points { a, b, c }),
+            Err(_) if !in_subgroup(b) => Err(Points::OUTSIDE),
+            Err(e) => Err(e),
+        }
+    }
+}
+
+/// The numbers in a proof: A, the two of B, C.
+fn parts(bytes: &[u8; PROOF_BYTES]) -> [&[u8; 32]; 4] {
+    const NONE: &[u8; 32] = &[0xff; 32];
+    let (parts, _) = bytes.as_chunks::<32>();
+    // 128 bytes are four parts; were they not, they would be no point.
+    if let [a, b0, b1, c] = parts { [a, b0, b1, c] } else { [NONE; 4] }
 }
 
 impl Proof {
     /// Reads a proof. Every point is checked on its own; the subgroup check is never batched.
     pub fn from_bytes(bytes: &[u8; PROOF_BYTES]) -> Result<Proof, ProofPointError> {
-        let (a, rest) = bytes.split_at(32);
-        let (b, c) = rest.split_at(64);
-        Ok(Proof { a: point(a, ProofPart::A)?, b: point(b, ProofPart::B)?, c: point(c, ProofPart::C)? })
+        let Points { a, b, c } = Points::read(bytes)?;
+        if !in_subgroup(b) {
+            return Err(Points::OUTSIDE);
+        }
+        let proof = Proof { a: a.to_ark(), b: b.to_ark(), c: c.to_ark() };
+        // The reader takes one encoding of each point. Should it ever take another, no proof comes of it.
+        let again = proof.to_bytes();
+        for (part, range) in [(ProofPart::A, 0..32), (ProofPart::B, 32..96), (ProofPart::C, 96..128)] {
+            if again.get(range.clone()) != bytes.get(range) {
+                return Err(ProofPointError::NotCanonical(part));
+            }
+        }
+        Ok(proof)
+    }
+
+    /// `None` never: no point of a proof is infinity.
+    pub(crate) fn points(&self) -> Option<Points> {
+        Some(Points { a: G1::of(&self.a)?, b: G2::of(&self.b)?, c: G1::of(&self.c)? })
     }
 
     /// The 128 bytes it was read from.
@@ -108,6 +161,7 @@ impl Proof {
 mod tests {
     use super::*;
     use crate::testkit::{Trapdoor, any_statement, g1, g2, proof_bytes};
+    use ark_serialize::CanonicalDeserialize;
     use rand::SeedableRng;
     use rand::rngs::StdRng;
     use veilpass_protocol::field::Fr;

@@ -3,6 +3,7 @@
 //! key, request, epochs (misconfigured) → presentation syntax → circuit → epoch → request expired,
 //! replayed → points → pairing → pseudonym spent.
 
+use crate::batch::{self, Item};
 use crate::epochs::AcceptedEpochs;
 use crate::error::{Misconfigured, Unacceptable, VerifyError};
 use crate::evidence::VerifiedPresentation;
@@ -10,9 +11,11 @@ use crate::key::{KeyError, Origin, VerifyingKey};
 use crate::memory::{Consumed, Memory, Reuse};
 use crate::pairing::PreparedKey;
 use crate::policy::Policy;
-use crate::proof::Proof;
+use crate::proof::{PROOF_BYTES, Points, ProofPointError};
+use crate::threads::spread;
 use rand::{CryptoRng, RngCore};
 use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
 use veilpass_protocol::circuit_id::CircuitId;
 use veilpass_protocol::day::{Day, Timestamp};
 use veilpass_protocol::presentation::Presentation;
@@ -24,6 +27,7 @@ use veilpass_protocol::statement::Statement;
 pub struct Verifier {
     policy: Policy,
     keys: BTreeMap<CircuitId, PreparedKey>,
+    threads: NonZeroUsize,
 }
 
 /// A presentation that has passed every cheap check, up to "request expired". The next questions are
@@ -52,7 +56,13 @@ pub enum AcceptError<E> {
 impl Verifier {
     /// Without any key yet.
     pub fn new(policy: Policy) -> Verifier {
-        Verifier { policy, keys: BTreeMap::new() }
+        Verifier { policy, keys: BTreeMap::new(), threads: NonZeroUsize::MIN }
+    }
+
+    /// Lets [`Verifier::verify_batch`] use so many threads; without it, it uses the caller's only. They live for one
+    /// call. A single verification always uses the caller's thread.
+    pub fn with_threads(self, threads: NonZeroUsize) -> Verifier {
+        Verifier { threads, ..self }
     }
 
     /// Pins the key in this file: well formed, safe, and no DEV key unless the policy allows it. Ship
@@ -154,34 +164,51 @@ impl Verifier {
         now: Timestamp,
         rng: &mut R,
     ) -> Vec<Result<VerifiedPresentation, VerifyError>> {
-        let decode = |(request, presentation): &(&Request, &[u8])| {
-            let screened = self.screen(request, presentation, epochs, now)?;
-            let proof = Proof::from_bytes(&screened.presentation.proof)?;
-            Ok((screened, proof))
-        };
-        let decoded: Vec<Result<(Screened<'_>, Proof), VerifyError>> = items.iter().map(decode).collect();
-        // One product per key; within it, the order of the items.
-        let mut verdicts = BTreeMap::new();
-        for (id, key) in &self.keys {
-            let of_key = decoded.iter().flatten();
-            let of_key: Vec<(Statement, Proof)> = of_key
-                .filter(|(screened, _)| screened.presentation.circuit == *id)
-                .map(|(screened, proof)| (screened.statement.clone(), proof.clone()))
-                .collect();
-            verdicts.insert(*id, key.check_batch(&of_key, rng).into_iter());
-        }
-        let settle = |item: Result<(Screened<'_>, Proof), VerifyError>| {
-            let (screened, _) = item?;
-            let of_key = verdicts.get_mut(&screened.presentation.circuit);
-            match of_key.and_then(Iterator::next) {
-                Some(Ok(())) => Ok(screened.proven()),
-                Some(Err(invalid)) => Err(invalid.into()),
-                // Each screened item got a verdict above; if not, the slow twin decides.
-                None => screened.check_proof(),
-            }
-        };
-        decoded.into_iter().map(settle).collect()
+        let screen =
+            |(request, presentation): &(&Request, &[u8])| self.screen(request, presentation, epochs, now);
+        let screen = |items: &[(&Request, &[u8])]| items.iter().map(screen).collect::<Vec<_>>();
+        let screened = spread(self.threads, items, screen).into_iter().flatten().collect();
+        settle(self.threads, screened, rng)
     }
+}
+
+/// Checks the proofs of what was screened, one product per key, and leaves the other refusals as they are.
+pub(crate) fn settle<R: RngCore + CryptoRng>(
+    threads: NonZeroUsize,
+    screened: Vec<Result<Screened<'_>, VerifyError>>,
+    rng: &mut R,
+) -> Vec<Result<VerifiedPresentation, VerifyError>> {
+    let proofs = screened.iter().flatten().map(|screened| &screened.presentation.proof);
+    let proofs: Vec<&[u8; PROOF_BYTES]> = proofs.collect();
+    let mut read = spread(threads, &proofs, Points::read_all).into_iter().flatten();
+    let points = screened.iter().map(|item| item.as_ref().ok().and_then(|_| read.next()));
+    let points: Vec<Option<Result<Points, ProofPointError>>> = points.collect();
+    // Within a key, the order of the items.
+    let mut of_keys: BTreeMap<CircuitId, (&PreparedKey, Vec<Item<'_>>)> = BTreeMap::new();
+    for (screened, points) in screened.iter().zip(&points) {
+        if let (Ok(screened), Some(Ok(points))) = (screened, points) {
+            let of_key = of_keys.entry(screened.key.circuit_id()).or_insert((screened.key, Vec::new()));
+            of_key.1.push(Item { statement: &screened.statement, points: *points });
+        }
+    }
+    let mut verdicts: BTreeMap<CircuitId, _> = of_keys
+        .into_iter()
+        .map(|(id, (key, items))| (id, batch::check(key, threads, &items, rng).into_iter()))
+        .collect();
+    let settle = |(item, points): (Result<Screened<'_>, VerifyError>, Option<Result<Points, _>>)| {
+        let screened = item?;
+        // Each presentation has its points and each of these a verdict; should one be missing, the slow twin
+        // decides.
+        let Some(points) = points else { return screened.check_proof() };
+        points?;
+        let of_key = verdicts.get_mut(&screened.key.circuit_id());
+        match of_key.and_then(Iterator::next) {
+            Some(Ok(())) => Ok(screened.proven()),
+            Some(Err(flaw)) => Err(flaw.into()),
+            None => screened.check_proof(),
+        }
+    };
+    screened.into_iter().zip(points).map(settle).collect()
 }
 
 impl Screened<'_> {
@@ -192,8 +219,7 @@ impl Screened<'_> {
 
     /// Decodes the proof's points and checks the pairing.
     pub fn check_proof(self) -> Result<VerifiedPresentation, VerifyError> {
-        let proof = Proof::from_bytes(&self.presentation.proof)?;
-        self.key.check(&self.statement, &proof)?;
+        self.key.check_bytes(&self.statement, &self.presentation.proof)?;
         Ok(self.proven())
     }
 

@@ -6,16 +6,17 @@ use std::path::Path;
 use std::process::Command;
 
 /// Each of our crates and the ones of ours that it may depend on, directly or not.
-const ALLOWED: [(&str, &[&str]); 10] = [
+const ALLOWED: [(&str, &[&str]); 11] = [
+    ("kernels", &[]),
     ("protocol", &[]),
     ("circuits", &["protocol"]),
-    ("verifier", &["protocol"]),
-    ("params", &["protocol", "circuits", "verifier"]),
-    ("prover", &["protocol", "circuits", "verifier", "params"]),
-    ("server", &["protocol", "circuits", "verifier", "params", "prover"]),
-    ("cli", &["protocol", "circuits", "verifier", "params", "prover", "server"]),
-    ("tests", &["protocol", "circuits", "verifier", "params", "prover", "server"]),
-    ("fuzz", &["protocol", "circuits", "verifier", "params", "prover", "server"]),
+    ("verifier", &["kernels", "protocol"]),
+    ("params", &["kernels", "protocol", "circuits", "verifier"]),
+    ("prover", &["kernels", "protocol", "circuits", "verifier", "params"]),
+    ("server", &["kernels", "protocol", "circuits", "verifier", "params", "prover"]),
+    ("cli", &["kernels", "protocol", "circuits", "verifier", "params", "prover", "server"]),
+    ("tests", &["kernels", "protocol", "circuits", "verifier", "params", "prover", "server"]),
+    ("fuzz", &["kernels", "protocol", "circuits", "verifier", "params", "prover", "server"]),
     ("xtask", &[]),
 ];
 

@@ -6,6 +6,7 @@ mod example;
 mod memory;
 mod model;
 mod order;
+mod stream;
 mod testkit;
 mod verify;
 mod versions;
