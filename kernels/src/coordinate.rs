@@ -1,12 +1,12 @@
 //! Coordinates of points: the base field for G1, its quadratic extension for G2, eight at a time.
 
-use crate::lanes::{Backend, LANES, Lanes, Line, Machine};
+use crate::lanes::Machine;
+use crate::lanes::{Backend, LANES, Lanes, Line};
 use crate::msm::{Multiples, Sums, ToArk};
 use crate::portable::negated;
 use ark_bn254::{Fq, Fq2, G1Affine, G2Affine};
 use ark_ec::AffineRepr;
 use ark_ff::Field;
-#[cfg(feature = "sums")]
 use ark_ff::{AdditiveGroup, batch_inversion};
 use std::array::from_fn;
 
@@ -261,7 +261,6 @@ impl<L: Lanes<Fq>> Coordinate for In2<L> {
 }
 
 /// The inverses of all lanes of all vectors with one inversion; `None` if any of them is zero.
-#[cfg(feature = "sums")]
 #[inline(always)]
 pub(crate) fn inverses<C: Coordinate>(x: [C; 4]) -> Option<[C; 4]> {
     let (low, high) = (x[0].mul(x[1]), x[2].mul(x[3]));

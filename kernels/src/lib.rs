@@ -9,7 +9,9 @@
 
 #[cfg(feature = "sums")]
 mod affine;
+#[cfg(feature = "sums")]
 mod comb;
+#[cfg(feature = "sums")]
 mod coordinate;
 mod fft;
 mod field;
@@ -24,7 +26,9 @@ mod segments;
 #[cfg(all(test, feature = "sums"))]
 mod tests;
 
+#[cfg(feature = "sums")]
 pub use comb::Comb;
+#[cfg(feature = "sums")]
 pub use coordinate::{G1, G2, Group};
 pub use fft::Domain;
 pub use field::Field;
