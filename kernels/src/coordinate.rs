@@ -1,13 +1,11 @@
 //! Coordinates of points: the base field for G1, its quadratic extension for G2, eight at a time.
 
-use crate::lanes::Machine;
-use crate::lanes::{Backend, LANES, Lanes, Line};
+use crate::field::minus;
+use crate::lanes::{Backend, LANES, Lanes, Line, Machine};
 use crate::msm::{Multiples, Sums, ToArk};
-use crate::portable::negated;
 use ark_bn254::{Fq, Fq2, G1Affine, G2Affine};
 use ark_ec::AffineRepr;
-use ark_ff::Field;
-use ark_ff::{AdditiveGroup, batch_inversion};
+use ark_ff::{AdditiveGroup, Field, batch_inversion};
 use std::array::from_fn;
 
 /// A point as it is stored: x, then y. Infinity is never stored.
@@ -23,11 +21,17 @@ pub type Stored1 = [Line; 1];
 /// In G2: a line for each coordinate.
 pub type Stored2 = [Line; 2];
 
+/// `−y` of a reduced element in a backend's form: whatever the form, it is `p − y`.
+#[inline(always)]
+fn opposite(y: [u64; 4]) -> [u64; 4] {
+    if y == [0; 4] { y } else { minus(<Fq as crate::Field>::P, y) }
+}
+
 impl Stored for Stored1 {
     #[inline(always)]
     fn negated(mut self) -> Self {
         let l = &mut self[0].0;
-        let y = negated::<Fq>([l[4], l[5], l[6], l[7]]);
+        let y = opposite([l[4], l[5], l[6], l[7]]);
         l[4..].copy_from_slice(&y);
         self
     }
@@ -40,7 +44,7 @@ impl Stored for Stored2 {
     #[inline(always)]
     fn negated(mut self) -> Self {
         let l = &mut self[1].0;
-        let (c0, c1) = (negated::<Fq>([l[0], l[1], l[2], l[3]]), negated::<Fq>([l[4], l[5], l[6], l[7]]));
+        let (c0, c1) = (opposite([l[0], l[1], l[2], l[3]]), opposite([l[4], l[5], l[6], l[7]]));
         l[..4].copy_from_slice(&c0);
         l[4..].copy_from_slice(&c1);
         self

@@ -320,6 +320,33 @@ impl<F: Field> Lanes<F> for Vector<F> {
         Vector::of(carry([t[0], t[1], t[2], t[3], t[4]]))
     }
 
+    /// The products are summed in ten limbs, which stay below 2^(52 + 8) for 16 terms; their sum is below
+    /// 16 · 4p², so one reduction brings it below `p + 64p/84`.
+    #[inline(always)]
+    fn dot<const N: usize>(a: &[Self; N], b: &[Block]) -> Self {
+        const { assert!(N <= 16) };
+        let mut t = [zero(); 10];
+        for (a, b) in a.iter().zip(b) {
+            for i in 0..5 {
+                let b = load(&b.0[i]);
+                for j in 0..5 {
+                    t[i + j] = simd!(_mm512_madd52lo_epu64(t[i + j], a.0[j], b));
+                    t[i + j + 1] = simd!(_mm512_madd52hi_epu64(t[i + j + 1], a.0[j], b));
+                }
+            }
+        }
+        let (p, n) = (spread(F::P52), all(F::N52));
+        for i in 0..5 {
+            let q = simd!(_mm512_madd52lo_epu64(zero(), t[i], n));
+            for j in 0..5 {
+                t[i + j] = simd!(_mm512_madd52lo_epu64(t[i + j], p[j], q));
+                t[i + j + 1] = simd!(_mm512_madd52hi_epu64(t[i + j + 1], p[j], q));
+            }
+            t[i + 1] = simd!(_mm512_add_epi64(t[i + 1], _mm512_srli_epi64::<52>(t[i])));
+        }
+        Vector::of(carry([t[5], t[6], t[7], t[8], t[9]]))
+    }
+
     #[inline(always)]
     fn negate_where(self, mask: u8) -> Self {
         let negative = Vector::of([zero(); 5]).sub(self);

@@ -44,6 +44,8 @@ pub trait Lanes<F: Field>: Copy {
     fn sub(self, other: Self) -> Self;
     /// Product.
     fn mul(self, other: Self) -> Self;
+    /// `Σ aᵢ·bᵢ` with one reduction for all; at most 16 terms.
+    fn dot<const N: usize>(a: &[Self; N], b: &[Block]) -> Self;
     /// `−x` in the lanes whose bit is set.
     fn negate_where(self, mask: u8) -> Self;
 }

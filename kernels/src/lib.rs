@@ -25,6 +25,7 @@ mod portable;
 mod segments;
 #[cfg(all(test, feature = "sums"))]
 mod tests;
+mod threads;
 
 #[cfg(feature = "sums")]
 pub use comb::Comb;
@@ -35,3 +36,4 @@ pub use field::Field;
 pub use lanes::{Backend, Block, LANES, Lanes, Line, Machine, Task};
 #[cfg(feature = "sums")]
 pub use msm::FixedBases;
+pub use threads::spread;

@@ -1,6 +1,6 @@
 //! Vectors of ark's field elements: the slow twin of every other backend.
 
-use crate::field::{Field, minus};
+use crate::field::Field;
 use crate::lanes::{Block, LANES, Lanes, Line};
 use std::array::from_fn;
 
@@ -73,13 +73,18 @@ impl<F: Field> Lanes<F> for Eight<F> {
         Eight(from_fn(|i| self.0[i] * other.0[i]))
     }
     #[inline(always)]
+    fn dot<const N: usize>(a: &[Self; N], b: &[Block]) -> Self {
+        let mut sum = [F::ZERO; LANES];
+        for (a, b) in a.iter().zip(b) {
+            let b = Self::from_block(b);
+            for lane in 0..LANES {
+                sum[lane] += a.0[lane] * b.0[lane];
+            }
+        }
+        Eight(sum)
+    }
+    #[inline(always)]
     fn negate_where(self, mask: u8) -> Self {
         Eight(from_fn(|i| if mask >> i & 1 == 1 { -self.0[i] } else { self.0[i] }))
     }
-}
-
-/// `−y` of a reduced element in a backend's form: whatever the form, it is `p − y`.
-#[inline(always)]
-pub(crate) fn negated<F: Field>(y: [u64; 4]) -> [u64; 4] {
-    if y == [0; 4] { y } else { minus(F::P, y) }
 }

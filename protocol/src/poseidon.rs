@@ -7,6 +7,10 @@
 //! matrices are computed from the generator at first use instead of being vendored: they are a few
 //! thousand numbers that nobody can read, and the generator is a page that everybody can.
 
+mod many;
+
+pub use many::hash_eights;
+
 use crate::field::Fr;
 use ark_ff::{AdditiveGroup, BigInt, Field, PrimeField};
 use std::sync::OnceLock;
@@ -264,8 +268,14 @@ fn full_round<const T: usize>(state: &mut [Fr; T], constants: &[Fr], mds: &Matri
     }
     let old = *state;
     for (x, row) in state.iter_mut().zip(mds) {
-        *x = dot(row, &old);
+        *x = product(row, &old);
     }
+}
+
+/// `row · state`, with fewer reductions than [`dot`].
+fn product<const T: usize>(row: &[Fr], state: &[Fr; T]) -> Fr {
+    // Every row has the state's width.
+    row.as_array::<T>().map_or(Fr::ZERO, |row| Fr::sum_of_products(row, state))
 }
 
 fn permute<const T: usize>(state: &mut [Fr; T], p: &Parameters) {
@@ -274,18 +284,17 @@ fn permute<const T: usize>(state: &mut [Fr; T], p: &Parameters) {
         full_round(state, constants, &p.mds);
     }
     for round in &p.sparse.rounds {
+        if let Some(head) = state.first_mut() {
+            *head = sbox(*head + round.constant);
+        }
+        let sum = product(&round.row, state);
         let Some((head, rest)) = state.split_first_mut() else {
             return;
         };
-        let x = sbox(*head + round.constant);
-        let mut sum = Fr::ZERO;
-        for (m, y) in round.row.iter().skip(1).zip(rest.iter()) {
-            sum += *m * y;
-        }
-        *head = sum + round.row.first().copied().unwrap_or_default() * x;
         for (y, c) in rest.iter_mut().zip(&round.column) {
-            *y += *c * x;
+            *y += *c * *head;
         }
+        *head = sum;
     }
     let old = *state;
     for (x, row) in state.iter_mut().skip(1).zip(&p.sparse.finish) {

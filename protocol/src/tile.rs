@@ -1,8 +1,10 @@
 //! Tiles: the tree as static files, so that a path is found without asking for it (contract §4).
 
 use crate::field::{Fr, from_bytes, to_bytes};
-use crate::tree::{ARITY, CAPACITY, DEPTH, Path, PlaceOutside, node, zero};
+use crate::poseidon::hash_eights;
+use crate::tree::{ARITY, CAPACITY, DEPTH, Path, PlaceOutside, zero};
 use std::fmt;
+use std::num::NonZeroUsize;
 
 /// Nodes of a full tile of level 0 or 1 (four levels of the tree, 8^4).
 pub const TILE_NODES: usize = 4096;
@@ -127,7 +129,8 @@ impl Tile {
             };
             position /= ARITY;
             groups.push(group(position));
-            nodes = (0..nodes.len().div_ceil(ARITY)).map(|p| node(&group(p))).collect();
+            let parents: Vec<_> = (0..nodes.len().div_ceil(ARITY)).map(group).collect();
+            nodes = hash_eights(NonZeroUsize::MIN, &parents);
         }
         (groups, nodes.first().copied().unwrap_or_default())
     }

@@ -1,10 +1,11 @@
 //! The tree of leaves: arity 8, depth 11, 2^33 places (contract §2).
 
 use crate::field::Fr;
-use crate::poseidon::hash;
+use crate::poseidon::{hash, hash_eights};
 use crate::tile::{Tile, TileId};
 use ark_ff::Zero;
 use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
 use std::sync::OnceLock;
 
 /// Children of a node.
@@ -65,6 +66,10 @@ impl Default for Tree {
     }
 }
 
+fn cores() -> NonZeroUsize {
+    std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)
+}
+
 /// The eight nodes from `8 · parent` on, those beyond the end empty.
 fn children(nodes: &[Fr], parent: u64, height: usize) -> [Fr; ARITY] {
     let start = usize::try_from(parent).unwrap_or(usize::MAX).saturating_mul(ARITY);
@@ -78,14 +83,20 @@ impl Tree {
         Tree { levels: std::array::from_fn(|_| Vec::new()) }
     }
 
-    /// A tree of these leaves in the places from 0 on (0 = empty).
+    /// A tree of these leaves in the places from 0 on (0 = empty), on as many threads as there are cores.
     pub fn from_leaves(leaves: Vec<Fr>) -> Tree {
+        Tree::from_leaves_on(cores(), leaves)
+    }
+
+    /// [`Tree::from_leaves`] on so many threads.
+    pub fn from_leaves_on(threads: NonZeroUsize, leaves: Vec<Fr>) -> Tree {
         let mut tree = Tree::new();
         tree.set_level(0, leaves);
         for h in 0..DEPTH {
             let below = tree.level(h);
             let parents = below.len().div_ceil(ARITY) as u64;
-            let nodes = (0..parents).map(|p| node(&children(below, p, h))).collect();
+            let groups: Vec<_> = (0..parents).map(|p| children(below, p, h)).collect();
+            let nodes = hash_eights(threads, &groups);
             tree.set_level(h + 1, nodes);
         }
         tree
@@ -118,7 +129,8 @@ impl Tree {
                 }
             }
             let parents: std::collections::BTreeSet<u64> = dirty.keys().map(|p| p / ARITY as u64).collect();
-            dirty = parents.into_iter().map(|p| (p, node(&children(level, p, h)))).collect();
+            let groups: Vec<_> = parents.iter().map(|p| children(level, *p, h)).collect();
+            dirty = parents.into_iter().zip(hash_eights(cores(), &groups)).collect();
         }
         Ok(())
     }

@@ -11,10 +11,10 @@ use crate::error::VerifyError;
 use crate::key::PUBLIC_INPUTS;
 use crate::pairing::{PreparedKey, ProofInvalid};
 use crate::proof::Points;
-use crate::threads::spread;
 use ark_ff::AdditiveGroup;
 use rand::{CryptoRng, RngCore};
 use std::num::NonZeroUsize;
+use veilpass_kernels::spread;
 use veilpass_protocol::field::Fr;
 use veilpass_protocol::statement::Statement;
 

@@ -61,7 +61,6 @@ mod pairing;
 mod policy;
 mod proof;
 mod stream;
-mod threads;
 mod verifier;
 
 pub use epochs::{AcceptedEpochs, EpochsError, Equivocation, Install};

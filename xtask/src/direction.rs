@@ -8,8 +8,8 @@ use std::process::Command;
 /// Each of our crates and the ones of ours that it may depend on, directly or not.
 const ALLOWED: [(&str, &[&str]); 11] = [
     ("kernels", &[]),
-    ("protocol", &[]),
-    ("circuits", &["protocol"]),
+    ("protocol", &["kernels"]),
+    ("circuits", &["kernels", "protocol"]),
     ("verifier", &["kernels", "protocol"]),
     ("params", &["kernels", "protocol", "circuits", "verifier"]),
     ("prover", &["kernels", "protocol", "circuits", "verifier", "params"]),

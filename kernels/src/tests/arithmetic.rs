@@ -41,13 +41,32 @@ fn chain<F: Field, L: Lanes<F>>(t: Everything<F>) -> Vec<[F; LANES]> {
     let deep = doubled.sub(difference).sub(doubled).sub(doubled);
     let opposite = same.sub(difference).sub(difference);
     let squares = deep.mul(deep).add(difference.mul(sum));
+    let dot = L::dot(
+        &[deep, sum, difference, deep, doubled, a, b, sum, deep],
+        &[deep, deep, a, b, a, b, deep, doubled, doubled].map(L::to_block),
+    );
     let signs = a.negate_where(t.mask);
     let (x, y) = (deep, squares.reduced());
     let lines: [Line; LANES] = L::write(x, y);
     let (x2, y2) = L::read(lines.each_ref());
-    [a, sum, difference, same, product, doubled, deep, squares, signs, opposite, x2, y2, L::splat(t.a[3])]
-        .map(L::to_field)
-        .into()
+    [
+        a,
+        sum,
+        difference,
+        same,
+        product,
+        doubled,
+        deep,
+        squares,
+        signs,
+        opposite,
+        dot,
+        x2,
+        y2,
+        L::splat(t.a[3]),
+    ]
+    .map(L::to_field)
+    .into()
 }
 
 impl Task for Everything<Fq> {
@@ -67,11 +86,23 @@ impl Task for Everything<Fr> {
 }
 
 /// What ark says.
-fn expected<F: Field>(a: F, b: F, negate: bool, fourth: F) -> [F; 13] {
+fn expected<F: Field>(a: F, b: F, negate: bool, fourth: F) -> [F; 14] {
     let (sum, difference) = (a + b, a - b);
     let doubled = sum + sum + sum + sum;
     let deep = doubled - difference - doubled - doubled;
     let squares = deep * deep + difference * sum;
+    let dot = [
+        (deep, deep),
+        (sum, deep),
+        (difference, a),
+        (deep, b),
+        (doubled, a),
+        (a, b),
+        (b, deep),
+        (sum, doubled),
+        (deep, doubled),
+    ];
+    let dot = dot.into_iter().map(|(x, y)| x * y).sum();
     let signs = if negate { -a } else { a };
     [
         a,
@@ -84,6 +115,7 @@ fn expected<F: Field>(a: F, b: F, negate: bool, fourth: F) -> [F; 13] {
         squares,
         signs,
         -(difference + difference),
+        dot,
         deep,
         squares,
         fourth,

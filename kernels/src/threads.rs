@@ -7,7 +7,7 @@ use std::thread::{Builder, scope};
 /// Splits the items into at most `threads` parts of nearly equal length, works on each in a thread of its own, and
 /// returns the results in order. The caller's thread takes the first part, and every part for which no thread can be
 /// started.
-pub(crate) fn spread<T: Sync, U: Send>(
+pub fn spread<T: Sync, U: Send>(
     threads: NonZeroUsize,
     items: &[T],
     work: impl Fn(&[T]) -> U + Sync,
