@@ -20,6 +20,8 @@ use veilpass_protocol::statement::Statement;
 
 /// Up to so many proofs are checked one by one: their product would save nothing.
 const SINGLY: usize = 8;
+/// Where bisection ends: products of fewer, each with a final exponentiation, would cost about what they save.
+const NAMED_SINGLY: usize = 16;
 /// How many products a batch may try. Enough to name a few bad proofs among thousands; where there are
 /// more, somebody is flooding, and single checks are cheaper.
 const MAX_PRODUCTS: u32 = 32;
@@ -115,7 +117,7 @@ impl<R: RngCore + CryptoRng> Bisection<'_, '_, R> {
         known_bad: bool,
         products: &mut u32,
     ) -> bool {
-        if items.len() <= SINGLY || *products == 0 {
+        if items.len() <= NAMED_SINGLY || *products == 0 {
             for (verdict, found) in verdicts.iter_mut().zip(singly(self.key, self.threads, items)) {
                 *verdict = found;
             }
@@ -133,7 +135,7 @@ impl<R: RngCore + CryptoRng> Bisection<'_, '_, R> {
 
     /// Of items whose product is wrong.
     fn halves(&mut self, items: &[&Item<'_>], verdicts: &mut [Verdict], products: &mut u32) {
-        if items.len() <= SINGLY {
+        if items.len() <= NAMED_SINGLY {
             self.bisect(items, verdicts, true, products);
             return;
         }

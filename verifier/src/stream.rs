@@ -30,8 +30,8 @@ pub struct Limits {
 /// person who waits. Tags are carried, never compared; they may repeat.
 ///
 /// Verdicts come out in the order in which presentations went in, one for each, with the outcome that
-/// [`Screened::check_proof`] has for it; a bad proof spoils no other one. A stream of bad proofs only costs at most about a third
-/// more than checking each by itself.
+/// [`Screened::check_proof`] has for it; a bad proof spoils no other one. A stream of nothing but bad proofs costs about
+/// half as much again as checking each by itself.
 ///
 /// What was screened was in time when it was screened; how long it waits here changes nothing. Verdicts are evidence
 /// and have used nothing up: see [`VerifiedPresentation::entry`].
