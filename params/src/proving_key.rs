@@ -14,6 +14,7 @@ use rayon::prelude::*;
 use veilpass_circuits::shape;
 use veilpass_protocol::circuit_id::CircuitId;
 use veilpass_protocol::statement::INPUTS;
+use veilpass_verifier::points::{read_g1, read_g2};
 use veilpass_verifier::{KeyFault, KeyPoints, Origin, VerifyingKey, lint};
 
 /// First lines of the file, up to the origin.
@@ -98,18 +99,18 @@ impl ProvingKey {
         Ok(key)
     }
 
-    /// Reads a key file: exact header, exact length, canonical points, one setup. About half a second
-    /// on two cores, nearly all of it decompression.
+    /// Reads a key file: exact header, exact length, canonical points, one setup. Nearly all of the
+    /// time is decompression.
     pub fn from_bytes(file: &[u8]) -> Result<ProvingKey, ProvingKeyError> {
         let (origin, named, body) = header(file)?;
         let sizes = Sizes::of_circuit();
         let mut rest = Reader(body);
         let vk = ark_groth16::VerifyingKey {
-            alpha_g1: rest.point(G1)?,
-            beta_g2: rest.point(G2)?,
-            gamma_g2: rest.point(G2)?,
-            delta_g2: rest.point(G2)?,
-            gamma_abc_g1: rest.points(G1, INPUTS + 1)?,
+            alpha_g1: rest.point(IN_G1)?,
+            beta_g2: rest.point(IN_G2)?,
+            gamma_g2: rest.point(IN_G2)?,
+            delta_g2: rest.point(IN_G2)?,
+            gamma_abc_g1: rest.points(IN_G1, INPUTS + 1)?,
         };
         let inside = VerifyingKey::from_points(origin, key_points(&vk));
         if inside.circuit_id() != named {
@@ -121,13 +122,13 @@ impl ProvingKey {
         }
         let key = ark_groth16::ProvingKey {
             vk,
-            beta_g1: rest.point(G1)?,
-            delta_g1: rest.point(G1)?,
-            a_query: rest.points(G1, sizes.wires)?,
-            b_g1_query: rest.points(G1, sizes.wires)?,
-            b_g2_query: rest.points(G2, sizes.wires)?,
-            h_query: rest.points(G1, sizes.h)?,
-            l_query: rest.points(G1, sizes.private)?,
+            beta_g1: rest.point(IN_G1)?,
+            delta_g1: rest.point(IN_G1)?,
+            a_query: rest.points(IN_G1, sizes.wires)?,
+            b_g1_query: rest.points(IN_G1, sizes.wires)?,
+            b_g2_query: rest.points(IN_G2, sizes.wires)?,
+            h_query: rest.points(IN_G1, sizes.h)?,
+            l_query: rest.points(IN_G1, sizes.private)?,
         };
         if !rest.0.is_empty() {
             return Err(ProvingKeyError::Syntax("something follows the key"));
@@ -240,29 +241,28 @@ impl<'a> Reader<'a> {
         Ok(head)
     }
 
-    fn point<P: AffineRepr>(&mut self, size: usize) -> Result<P, ProvingKeyError> {
-        decode(self.take(size)?)
+    fn point<P: Copy>(&mut self, of: Points<P>) -> Result<P, ProvingKeyError> {
+        let read = (of.read)(self.take(of.size)?).and_then(|points| points.first().copied());
+        read.ok_or(ProvingKeyError::Syntax("an invalid point"))
     }
 
     /// A vector with its count, which must be `count`.
-    fn points<P: AffineRepr>(&mut self, size: usize, count: usize) -> Result<Vec<P>, ProvingKeyError> {
+    fn points<P: Copy + Send>(&mut self, of: Points<P>, count: usize) -> Result<Vec<P>, ProvingKeyError> {
         if self.take(8)? != (count as u64).to_le_bytes() {
             return Err(ProvingKeyError::AnotherCircuit("number of points"));
         }
-        let bytes = count.checked_mul(size).ok_or(ProvingKeyError::Syntax("cut off"))?;
-        self.take(bytes)?.par_chunks_exact(size).map(decode).collect()
+        let bytes = count.checked_mul(of.size).ok_or(ProvingKeyError::Syntax("cut off"))?;
+        let parts: Option<Vec<Vec<P>>> = self.take(bytes)?.par_chunks(512 * of.size).map(of.read).collect();
+        Ok(parts.ok_or(ProvingKeyError::Syntax("an invalid point"))?.concat())
     }
 }
 
-/// One point, on the curve, in the subgroup, in its only encoding; infinity is allowed (wires that
-/// occur in no B, for example).
-fn decode<P: AffineRepr>(bytes: &[u8]) -> Result<P, ProvingKeyError> {
-    let point = P::deserialize_compressed(bytes).map_err(|_| ProvingKeyError::Syntax("an invalid point"))?;
-    let mut again = [0u8; G2];
-    let canonical = point.serialize_compressed(&mut again[..]).is_ok() && again.starts_with(bytes);
-    if canonical {
-        Ok(point)
-    } else {
-        Err(ProvingKeyError::Syntax("a point is not in its canonical encoding"))
-    }
+/// How points of a group are read, many at once: on the curve, in the subgroup, in their only encoding; infinity is
+/// allowed (wires that occur in no B, for example).
+struct Points<P> {
+    size: usize,
+    read: fn(&[u8]) -> Option<Vec<P>>,
 }
+
+const IN_G1: Points<G1Affine> = Points { size: G1, read: read_g1 };
+const IN_G2: Points<G2Affine> = Points { size: G2, read: read_g2 };

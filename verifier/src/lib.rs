@@ -58,6 +58,7 @@ mod key;
 mod lint;
 mod memory;
 mod pairing;
+pub mod points;
 mod policy;
 mod proof;
 mod stream;
