@@ -7,7 +7,7 @@
 //! much as a third of a product.
 
 use ark_bn254::Fq;
-use ark_ff::{BigInt, Field as _, MontFp};
+use ark_ff::{BigInt, MontFp};
 
 /// `p`, limbs from the lowest.
 const P: [u64; 4] =
@@ -345,9 +345,10 @@ impl Fe {
         (root.square() == self).then_some(root)
     }
 
-    /// The inverse, 0 for 0.
+    /// The inverse, 0 for 0: `self^(p − 2)`, and `p − 2 = 4·(p − 3)/4 + 1`. A power takes less time than arkworks'
+    /// binary algorithm, whose branches nobody can predict.
     pub(crate) fn inverse_or_zero(self) -> Fe {
-        self.to_ark().inverse().map_or(Fe::ZERO, Fe::of)
+        self.root_power().squared(2).mul(self)
     }
 
     /// `y > −y` among the integers: the sign bit of arkworks' compressed points.
@@ -387,7 +388,7 @@ impl Eq for Fe {}
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ark_ff::{AdditiveGroup, PrimeField, UniformRand};
+    use ark_ff::{AdditiveGroup, Field as _, PrimeField, UniformRand};
     use rand::SeedableRng;
     use rand::rngs::StdRng;
 
