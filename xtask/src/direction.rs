@@ -6,14 +6,15 @@ use std::path::Path;
 use std::process::Command;
 
 /// Each of our crates and the ones of ours that it may depend on, directly or not.
-const ALLOWED: [(&str, &[&str]); 10] = [
+const ALLOWED: [(&str, &[&str]); 11] = [
     ("protocol", &[]),
     ("circuits", &["protocol"]),
     ("verifier", &["protocol"]),
     ("params", &["protocol", "circuits", "verifier"]),
     ("prover", &["protocol", "circuits", "verifier", "params"]),
     ("server", &["protocol", "circuits", "verifier", "params", "prover"]),
-    ("cli", &["protocol", "circuits", "verifier", "params", "prover", "server"]),
+    ("bench", &["protocol", "circuits", "verifier", "params", "prover", "server"]),
+    ("cli", &["protocol", "circuits", "verifier", "params", "prover", "server", "bench"]),
     ("tests", &["protocol", "circuits", "verifier", "params", "prover", "server"]),
     ("fuzz", &["protocol", "circuits", "verifier", "params", "prover", "server"]),
     ("xtask", &[]),
