@@ -3,7 +3,7 @@
 use crate::error::BenchError;
 use crate::plot::{Picture, pictures};
 use crate::report::{Entry, Impl, Report};
-use crate::text::{has, number, times, words};
+use crate::text::{has, number, power, times, words};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -97,8 +97,8 @@ pub fn page(report: &Report, pictures: &[Picture]) -> String {
                 let what = fit.name.replace('_', " ");
                 _ = writeln!(
                     out,
-                    "\n{what}: grows with the number of leaves to the power {:.2}.",
-                    fit.exponent
+                    "\n{what}: grows with the number of leaves to the power {}.",
+                    power(fit.exponent)
                 );
             }
         }

@@ -3,7 +3,7 @@
 use crate::error::BenchError;
 use crate::fit::Fit;
 use crate::report::{Entry, Impl, Report};
-use crate::text::{number, words};
+use crate::text::{number, power, words};
 use plotters::coord::Shift;
 use plotters::coord::ranged1d::{AsRangedCoord, Ranged, ValueFormatter};
 use plotters::prelude::*;
@@ -53,7 +53,7 @@ impl Line {
             n => format!("{n} threads"),
         };
         let s = &entry.summary;
-        let label = format!("{}, {threads}", words(&entry.name));
+        let label = format!("{}, {}, {threads}", entry.by, words(&entry.name));
         Line { label, by: entry.by, median: s.median, p10: s.p10, p90: s.p90 }
     }
 }
@@ -67,7 +67,8 @@ pub fn pictures(report: &Report) -> Result<Vec<Picture>, BenchError> {
     let checks = wall().filter(|e| e.name.starts_with("verify_") || e.name.starts_with("semaphore_verify"));
     let checks = checks.filter(|e| e.threads == 1 || e.threads == most).map(Line::of).collect();
     let rows = report.results.iter().filter(|e| e.unit == "rows" && e.name != "rows");
-    let rows: Vec<Line> = rows.map(|e| Line { label: words(&e.name), ..Line::of(e) }).collect();
+    let rows: Vec<Line> =
+        rows.map(|e| Line { label: words(&e.name).replace("rows: ", ""), ..Line::of(e) }).collect();
     let mut pictures = Vec::new();
     let wanted: [(&'static str, &str, Vec<Line>); 2] =
         [("proofs", "Time to a proof", proofs), ("verification", "Time to a verdict, per proof", checks)];
@@ -91,9 +92,10 @@ fn dots(name: &'static str, title: &str, axis: &str, lines: &[Line]) -> Result<O
     if lines.is_empty() || high <= 0.0 {
         return Ok(None);
     }
-    // Room on the right for the numbers beside the points.
-    let range = (low / 2.0..high * 4.0).log_scale();
-    listed(name, title, axis, lines, range, low / 2.0, false)
+    // Whole powers of ten, so that the axis has labels; room on the right for the numbers beside the points.
+    let (low, high) = ((low * 0.8).log10().floor(), (high * 1.5).log10().ceil());
+    let (low, high) = (10f64.powf(low), 10f64.powf(high));
+    listed(name, title, axis, lines, (low..high).log_scale(), low, false)
 }
 
 /// Numbers on an axis from zero: a bar each.
@@ -132,7 +134,7 @@ where
         let mut chart = ChartBuilder::on(&area)
             .margin(16)
             .x_label_area_size(48)
-            .y_label_area_size(370)
+            .y_label_area_size(if bar { 120 } else { 390 })
             .build_cartesian_2d(range, segments)
             .map_err(|e| fault(e.to_string()))?;
         // Segments count from the bottom.
@@ -144,6 +146,7 @@ where
         chart
             .configure_mesh()
             .disable_y_mesh()
+            .set_tick_mark_size(LabelAreaPosition::Left, 0)
             .light_line_style(TRANSPARENT)
             .bold_line_style(FAINT)
             .x_desc(axis)
@@ -173,8 +176,10 @@ where
                 chart.draw_series([point]).map_err(|e| fault(e.to_string()))?;
             }
             let style = (FONT, TEXT).into_font().color(&INK).pos(Pos::new(HPos::Left, VPos::Center));
-            let value =
-                Text::new(format!("   {}", number(line.median)), (line.median.max(line.p90), middle), style);
+            let text = if bar { line.median.to_string() } else { number(line.median) };
+            // Ordinary spaces at the beginning would not be drawn.
+            let text = format!("\u{a0}\u{a0}\u{a0}{text}");
+            let value = Text::new(text, (line.median.max(line.p90), middle), style);
             chart.draw_series([value]).map_err(|e| fault(e.to_string()))?;
         }
         if legend.len() > 1 {
@@ -242,7 +247,7 @@ fn trees(fits: &[Fit]) -> Result<Option<Picture>, BenchError> {
                 "tree_update_1000" => "changing 1,000 leaves anywhere".to_owned(),
                 other => other.replace('_', " "),
             };
-            let label = format!("{what}: size to the power {:.2}", fit.exponent);
+            let label = format!("{what}: size to the power {}", power(fit.exponent));
             let line = LineSeries::new(fit.points.iter().copied(), colour.stroke_width(2)).point_size(4);
             let drawn = chart.draw_series(line).map_err(|e| fault(e.to_string()))?;
             drawn
@@ -258,7 +263,7 @@ fn trees(fits: &[Fit]) -> Result<Option<Picture>, BenchError> {
             .draw()
             .map_err(|e| fault(e.to_string()))
     })?;
-    let caption = fits.iter().map(|f| format!("{}: size to the power {:.2}", f.name, f.exponent));
+    let caption = fits.iter().map(|f| format!("{}: size to the power {}", f.name, power(f.exponent)));
     Ok(Some(Picture { name, caption: format!("{title}. {}", caption.collect::<Vec<_>>().join("; ")), svg }))
 }
 
@@ -308,10 +313,12 @@ mod tests {
         let pictures = pictures(&report).unwrap();
         let names: Vec<&str> = pictures.iter().map(|p| p.name).collect();
         assert_eq!(names, ["proofs", "tree", "rows"]);
-        for word in ["Time to a proof", "cold proof, 2 threads", "milliseconds", "veilpass", "ark", "600"] {
+        for word in
+            ["Time to a proof", "ark, cold proof, 2 threads", "milliseconds", "veilpass", "ark", "600"]
+        {
             assert!(pictures[0].svg.contains(word), "{word}");
         }
         assert!(pictures[1].svg.contains("building it: size to the power 1.02"));
-        assert!(pictures[2].svg.contains("rows: path"));
+        assert!(pictures[2].svg.contains("path"));
     }
 }

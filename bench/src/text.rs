@@ -95,12 +95,18 @@ pub fn text(report: &Report) -> String {
     );
     for fit in &report.fits {
         let words = fit.name.replace('_', " ");
-        _ = writeln!(out, "{words}: grows with the number of leaves to the power {:.2}", fit.exponent);
+        _ = writeln!(out, "{words}: grows with the number of leaves to the power {}", power(fit.exponent));
     }
     for (name, ratio) in &report.ratios {
         _ = writeln!(out, "{name:<26} {:>9}   ({})", number(*ratio), times(*ratio));
     }
     out.trim_end().to_owned()
+}
+
+/// An exponent with two digits.
+pub fn power(exponent: f64) -> String {
+    // No "-0.00".
+    format!("{:.2}", (exponent * 100.0).round() / 100.0 + 0.0)
 }
 
 /// A ratio in words.
@@ -125,6 +131,7 @@ mod tests {
     fn numbers_have_three_digits() {
         let shown = [1234.5, 99.96, 12.345, 1.2345, 0.12345, 0.012345, 0.00001].map(number);
         assert_eq!(shown, ["1234", "100", "12.3", "1.23", "0.123", "0.0123", "0.00001"]);
+        assert_eq!((power(-0.001), power(0.994)), ("0.00".into(), "0.99".into()));
         assert_eq!((times(0.25), times(2.0)), ("1/4.00".into(), "2.00 times".into()));
     }
 

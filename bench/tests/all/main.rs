@@ -1,0 +1,4 @@
+//! Checks of the bench itself, and a guard on ratios.
+
+mod guard;
+mod probes;
