@@ -8,7 +8,6 @@
 //! own, the same sentence goes into `native_check.rs`, and `days` becomes a public input (CONTRIBUTING.md says what
 //! a change of the circuit entails).
 
-use std::time::Duration;
 use veilpass_bench::circuit::Circuit;
 use veilpass_bench::measure::Effort;
 use veilpass_bench::text::{number, words};
@@ -80,7 +79,7 @@ fn main() -> Result<(), BenchError> {
     }
     println!("Measured with arkworks, one thread:");
     let key = good.insecure_setup(1)?;
-    let effort = Effort { at_least: 3, at_most: 30, time: Duration::from_secs(3) };
+    let effort = Effort::of_seconds(3.0);
     for entry in good.measure(&key, 1, effort)? {
         let s = entry.summary;
         println!(

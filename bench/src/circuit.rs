@@ -117,7 +117,6 @@ impl<F: Fn(&mut Builder)> ConstraintSynthesizer<Fr> for Synthesis<'_, F> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
 
     /// Public: y. Private: x with x³ = y.
     fn cube(x: u64, y: u64) -> Circuit<impl Fn(&mut Builder) + Sync> {
@@ -134,7 +133,7 @@ mod tests {
         let good = cube(3, 27);
         assert_eq!((good.shape().rows(), good.failing_rows()), (2, vec![]));
         let key = good.insecure_setup(1).unwrap();
-        let effort = Effort { at_least: 1, at_most: 1, time: Duration::ZERO };
+        let effort = Effort::of_rounds(1);
         let names: Vec<String> = good.measure(&key, 1, effort).unwrap().into_iter().map(|e| e.name).collect();
         assert_eq!(names, ["prove_cold", "prove_cold_cpu", "verify_single", "verify_single_cpu"]);
         let bad = cube(3, 28);

@@ -39,5 +39,5 @@ pub mod tree;
 pub mod verifying;
 
 pub use error::BenchError;
-pub use plan::{Compare, Event, Options, run};
+pub use plan::{Budget, Compare, Event, Options, run};
 pub use report::Report;

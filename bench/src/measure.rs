@@ -34,6 +34,13 @@ impl<'a> Subject<'a> {
         Subject { name: name.into(), by, per_run: 1, work: Box::new(work) }
     }
 
+    /// The work so many times in each run; times are per one of them.
+    pub fn times(self, count: usize) -> Subject<'a> {
+        let mut work = self.work;
+        let repeated = move || (0..count.max(1)).try_for_each(|_| work());
+        Subject { per_run: self.per_run * count.max(1), work: Box::new(repeated), ..self }
+    }
+
     /// Times are per one of `count` things that a run does.
     pub fn per(self, count: usize) -> Subject<'a> {
         Subject { per_run: count.max(1), ..self }
@@ -49,12 +56,24 @@ pub struct Effort {
     pub at_most: usize,
     /// No round begins after this.
     pub time: Duration,
+    /// Whether a round that is not counted goes before.
+    pub warm_up: bool,
 }
 
 impl Effort {
     /// At least three rounds, then until the time is over.
     pub fn of_seconds(seconds: f64) -> Effort {
-        Effort { at_least: 3, at_most: 1000, time: Duration::from_secs_f64(seconds.max(0.0)) }
+        Effort { at_most: 1000, time: Duration::from_secs_f64(seconds.max(0.0)), ..Effort::of_rounds(3) }
+    }
+
+    /// So many rounds, however long they take.
+    pub fn of_rounds(rounds: usize) -> Effort {
+        Effort { at_least: rounds, at_most: rounds, time: Duration::ZERO, warm_up: true }
+    }
+
+    /// For what can take minutes: every round counts, and two are enough.
+    pub fn of_few(self) -> Effort {
+        Effort { at_least: 2, warm_up: false, ..self }
     }
 }
 
@@ -68,8 +87,10 @@ pub fn alternate(
     let pool = pool(threads)?;
     let mut times: Vec<(Vec<f64>, Vec<f64>)> = subjects.iter().map(|_| Default::default()).collect();
     pool.install(|| {
-        for subject in &mut subjects {
-            (subject.work)()?;
+        if effort.warm_up {
+            for subject in &mut subjects {
+                (subject.work)()?;
+            }
         }
         let begun = Instant::now();
         for round in 0..effort.at_most {
@@ -126,7 +147,7 @@ mod tests {
                 Ok(())
             })
         };
-        let effort = Effort { at_least: 3, at_most: 3, time: Duration::ZERO };
+        let effort = Effort::of_rounds(3);
         let entries = alternate(1, effort, vec![subject("a"), subject("b").per(2)]).unwrap();
         let names: Vec<&str> = entries.iter().map(|e| e.name.as_str()).collect();
         assert_eq!(names, ["a", "a_cpu", "b", "b_cpu"]);

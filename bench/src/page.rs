@@ -63,6 +63,7 @@ pub fn page(report: &Report, pictures: &[Picture]) -> String {
         out += "**Not compiled for speed**: these figures are for comparing within this run only.\n\n";
     }
     out += METHOD;
+    out += &disturbance(report);
     if !report.ratios.is_empty() {
         out += "\n## Ratios\n\nMedians of ours over the other's, in alternation in one run.\n\n| ratio | | |\n|---|---|---|\n";
         for (name, ratio) in &report.ratios {
@@ -121,13 +122,33 @@ pub fn page(report: &Report, pictures: &[Picture]) -> String {
 }
 
 const METHOD: &str = "\
-What is compared takes turns in one process on one pool of threads; the first round is not counted. Compare figures \
+What is compared takes turns in one process on one pool of threads; a round before the first is not counted. Compare figures \
 within this page only: such machines are noisy. *ark* is ark-groth16 0.6 used the ordinary way \
 (`create_random_proof_with_reduction`, `verify_proof` with a prepared key, decoding included), on the same circuit and key, \
 built with `parallel` and `asm` and the same flags as ours. Without bmi2 and adx at build time, as here unless said \
 otherwise, `asm` is the carry instructions only. Our cold proof begins with credential, path and request and ends with 128 \
 bytes; the key is loaded.
 ";
+
+/// Whether other work took its share of the machine: then wall time on one thread is above processor time.
+fn disturbance(report: &Report) -> String {
+    let timed = report.results.iter().filter(|e| e.unit == "ms" && e.threads == 1 && e.summary.n > 1);
+    let pairs: Vec<(f64, f64)> = timed
+        .filter_map(|e| {
+            let cpu = report.get(&format!("{}_cpu", e.name), e.by, 1)?;
+            Some((e.summary.median, cpu.summary.median))
+        })
+        .collect();
+    let above = pairs.iter().filter(|(wall, cpu)| *wall > 1.1 * cpu).count();
+    if above == 0 {
+        return String::new();
+    }
+    format!(
+        "\n**The machine was not ours alone**: of {} medians on one thread {above} are more than a tenth above their \
+         processor time. Figures of several threads suffer most.\n",
+        pairs.len()
+    )
+}
 
 fn table(report: &Report, entries: &[&Entry]) -> String {
     let mut out =
@@ -147,6 +168,20 @@ fn table(report: &Report, entries: &[&Entry]) -> String {
 mod tests {
     use super::*;
     use crate::rows::rows;
+    use crate::stats::Summary;
+
+    #[test]
+    fn a_shared_machine_is_called_one() {
+        let mut report = Report::new(true);
+        for (name, median) in [("verify_single", 3.0), ("verify_single_cpu", 2.0)] {
+            let summary = Summary { n: 9, ..Summary::exact(median) };
+            let (name, by, unit) = (name.into(), Impl::Veilpass, "ms".into());
+            report.results.push(Entry { name, by, threads: 1, unit, summary });
+        }
+        assert!(page(&report, &[]).contains("of 1 medians on one thread 1 are"));
+        report.results.truncate(1);
+        assert!(!page(&report, &[]).contains("not ours alone"));
+    }
 
     #[test]
     fn the_page_names_machine_and_command() {

@@ -4,9 +4,9 @@ use crate::error::BenchError;
 use crate::measure::{Effort, thread_counts};
 use crate::peak::{Child, Probe};
 use crate::proving::{Setting, key_load};
-use crate::report::{Report, Sizes};
+use crate::report::{Entry, Report, Sizes};
 use crate::semaphore::{self, Semaphore};
-use crate::verifying::{BATCHES, Checks};
+use crate::verifying::{BATCHES, Checks, LARGEST};
 use crate::{rows, tree};
 use std::path::PathBuf;
 use veilpass_params::dev;
@@ -21,11 +21,58 @@ pub enum Compare {
     Semaphore,
 }
 
+/// How long each kind of measurement may take, in seconds for each of its measurements; three repetitions are made
+/// however long they take.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Budget {
+    /// Loading the key, on each number of threads.
+    pub key: f64,
+    /// Proofs, on each number of threads.
+    pub proofs: f64,
+    /// Single checks beside the largest batch.
+    pub checks: f64,
+    /// Batches, for each size on each number of threads.
+    pub batches: f64,
+    /// Building and changing a tree, for each size.
+    pub trees: f64,
+    /// The largest tree, as an exponent of two.
+    pub largest_tree: u32,
+    /// Semaphore in Node, and its key on each number of threads.
+    pub semaphore: f64,
+    /// Whether the report says that it was quick.
+    pub quick: bool,
+}
+
+impl Budget {
+    /// For figures that are published: about twenty minutes on two cores.
+    pub const FULL: Budget = Budget {
+        key: 10.0,
+        proofs: 60.0,
+        checks: 60.0,
+        batches: 5.0,
+        trees: 5.0,
+        largest_tree: tree::TO,
+        semaphore: 60.0,
+        quick: false,
+    };
+    /// Less than two minutes.
+    pub const QUICK: Budget = Budget {
+        key: 1.0,
+        proofs: 6.0,
+        checks: 5.0,
+        batches: 0.5,
+        trees: 0.3,
+        largest_tree: 16,
+        semaphore: 8.0,
+        quick: true,
+    };
+}
+
 /// What to measure.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// Everything in less than two minutes: fewer repetitions, trees to 2^16.
-    pub quick: bool,
+    /// How long.
+    pub budget: Budget,
     /// With what to compare.
     pub compare: Vec<Compare>,
     /// Most threads.
@@ -47,81 +94,87 @@ pub enum Event<'a> {
     Done,
 }
 
-/// A step's name and what it adds to the report.
-type Step<'a> = (String, Box<dyn FnOnce(&mut Report) -> Result<(), BenchError> + 'a>);
+/// What a step adds to the report.
+type Work<'a> = Box<dyn FnOnce(&mut Report) -> Result<(), BenchError> + 'a>;
+
+/// Steps with their names, in order.
+#[derive(Default)]
+struct Plan<'a>(Vec<(String, Work<'a>)>);
+
+impl<'a> Plan<'a> {
+    fn step(
+        &mut self,
+        name: impl Into<String>,
+        work: impl FnOnce(&mut Report) -> Result<(), BenchError> + 'a,
+    ) {
+        self.0.push((name.into(), Box::new(work)));
+    }
+
+    /// A step that only adds results.
+    fn measure(
+        &mut self,
+        name: impl Into<String>,
+        work: impl FnOnce() -> Result<Vec<Entry>, BenchError> + 'a,
+    ) {
+        self.step(name, |report| {
+            report.results.extend(work()?);
+            Ok(())
+        });
+    }
+}
 
 /// Runs everything that is asked for. `tell` hears of each step before and after it.
 pub fn run(options: &Options, tell: &mut dyn FnMut(Event<'_>)) -> Result<Report, BenchError> {
-    let seconds = |quick: f64, full: f64| Effort::of_seconds(if options.quick { quick } else { full });
+    let (budget, seconds) = (options.budget, Effort::of_seconds);
     let with_ark = options.compare.contains(&Compare::Ark);
-    let counts = thread_counts(options.threads);
+    let counts = &thread_counts(options.threads);
     let mut proving = Setting::new()?;
-    let checks = Checks::new(&mut proving)?;
-    let (proving, checks) = (&proving, &checks);
-    let mut steps: Vec<Step<'_>> = Vec::new();
-    let mut step = |name: String, work: Box<dyn FnOnce(&mut Report) -> Result<(), BenchError>>| {
-        steps.push((name, work));
-    };
-    macro_rules! measured {
-        ($name:expr, $work:expr) => {
-            step(
-                $name,
-                Box::new(move |report| {
-                    report.results.extend($work?);
-                    Ok(())
-                }),
-            )
-        };
-    }
+    let checks = &Checks::new(&mut proving)?;
+    let proving = &proving;
 
-    measured!("rows".into(), Ok::<_, BenchError>(rows::rows()));
-    for &threads in &counts {
-        let on = on(threads);
-        measured!(format!("loading the key, {on}"), key_load(threads, seconds(1.0, 10.0)));
-        measured!(format!("proofs, {on}"), proving.measure(threads, seconds(6.0, 60.0), with_ark));
-    }
-    measured!("single checks".into(), checks.single(seconds(2.0, 20.0), with_ark));
-    for size in BATCHES {
-        for &threads in &counts {
-            let name = format!("batches of {size}, {}", on(threads));
-            measured!(name, checks.batch(size, threads, seconds(0.5, 5.0)));
-        }
-    }
-    let largest = if options.quick { 16 } else { tree::TO };
-    for exponent in tree::FROM..=largest {
-        for &threads in ends(&counts) {
-            let name = format!("tree of 2^{exponent} leaves, {}", on(threads));
-            measured!(name, tree::build(1 << exponent, threads, seconds(0.3, 5.0)));
-        }
-        let name = format!("changes in a tree of 2^{exponent} leaves");
-        measured!(name, tree::update(1 << exponent, 1, seconds(0.3, 3.0)));
-    }
-    if let Some(child) = &options.child {
-        for probe in Probe::ALL {
-            if probe != Probe::ProveArk || with_ark {
-                step(
-                    format!("memory: {}", probe.name()),
-                    Box::new(move |report| remember(report, probe, child, options.threads)),
-                );
-            }
-        }
-    }
+    let mut plan = Plan::default();
+    // What can fail for reasons outside comes first: nobody wants to wait for that.
     if options.compare.contains(&Compare::Semaphore) {
-        let effort = seconds(10.0, 60.0);
-        let counts = counts.clone();
-        step(
-            "Semaphore: packages, key, proofs".into(),
-            Box::new(move |report| {
-                let semaphore = Semaphore::install(&options.semaphore)?;
-                report.results.extend(semaphore::measure(&semaphore, &counts, effort)?);
-                Ok(())
-            }),
-        );
+        let folder = &options.semaphore;
+        plan.step("Semaphore's packages (430 MB)", move |_| Semaphore::install(folder).map(drop));
+        plan.measure("Semaphore's proofs", move || {
+            semaphore::measure(&Semaphore::install(folder)?, counts, seconds(budget.semaphore))
+        });
+    }
+    plan.measure("rows", || Ok(rows::rows()));
+    for &threads in counts {
+        let on = on(threads);
+        plan.measure(format!("the key, {on}"), move || key_load(threads, seconds(budget.key)));
+        plan.measure(format!("proofs, {on}"), move || {
+            proving.measure(threads, seconds(budget.proofs), with_ark)
+        });
+    }
+    plan.measure("checks, 1 thread", move || checks.compared(LARGEST, seconds(budget.checks), with_ark));
+    for size in BATCHES {
+        for &threads in counts.iter().filter(|threads| (size, **threads) != (LARGEST, 1)) {
+            let name = format!("batches of {size}, {}", on(threads));
+            plan.measure(name, move || checks.batch(size, threads, seconds(budget.batches)));
+        }
+    }
+    for exponent in tree::FROM..=budget.largest_tree {
+        for &threads in ends(counts) {
+            let name = format!("tree of 2^{exponent}, {}", on(threads));
+            plan.measure(name, move || tree::build(1 << exponent, threads, seconds(budget.trees).of_few()));
+        }
+        let name = format!("changes in a tree of 2^{exponent}");
+        plan.measure(name, move || tree::update(1 << exponent, 1, seconds(budget.trees)));
+    }
+    for child in options.child.iter() {
+        for probe in Probe::ALL.into_iter().filter(|probe| *probe != Probe::ProveArk || with_ark) {
+            let threads = options.threads;
+            let name = format!("memory: {}", probe.name());
+            plan.step(name, move |report| remember(report, probe, child, threads));
+        }
     }
 
-    let mut report = Report::new(options.quick);
-    tell(Event::Steps(steps.len()));
-    for (name, work) in steps {
+    let mut report = Report::new(budget.quick);
+    tell(Event::Steps(plan.0.len()));
+    for (name, work) in plan.0 {
         tell(Event::Begins(&name));
         work(&mut report)?;
         tell(Event::Done);

@@ -133,6 +133,7 @@ where
         let segments = (0..lines.len()).into_segmented();
         let mut chart = ChartBuilder::on(&area)
             .margin(16)
+            .margin_right(40)
             .x_label_area_size(48)
             .y_label_area_size(if bar { 120 } else { 390 })
             .build_cartesian_2d(range, segments)
@@ -140,7 +141,9 @@ where
         // Segments count from the bottom.
         let line = |place: usize| lines.len().checked_sub(place + 1).and_then(|i| lines.get(i));
         let label = |place: &SegmentValue<usize>| match place {
-            SegmentValue::CenterOf(place) => line(*place).map(|l| l.label.clone()).unwrap_or_default(),
+            SegmentValue::CenterOf(place) => {
+                line(*place).map(|l| format!("{}\u{a0}\u{a0}", l.label)).unwrap_or_default()
+            }
             _ => String::new(),
         };
         chart

@@ -95,7 +95,7 @@ mod tests {
 
     #[test]
     fn builds_and_updates_run() {
-        let effort = Effort { at_least: 1, at_most: 1, time: std::time::Duration::ZERO };
+        let effort = Effort::of_rounds(1).of_few();
         assert_eq!(build(64, 1, effort).unwrap().len(), 2);
         assert_eq!(update(64, 1, effort).unwrap().len(), 4);
     }

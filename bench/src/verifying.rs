@@ -15,8 +15,12 @@ use veilpass_protocol::statement::Statement;
 use veilpass_prover::groth16::rerandomise;
 use veilpass_verifier::{AcceptedEpochs, Policy, PreparedKey, Proof, Verifier};
 
-/// Sizes of batches.
-pub const BATCHES: [usize; 4] = [8, 64, 256, 1024];
+/// Sizes of batches; the last is the one that is compared with single checks.
+pub const BATCHES: [usize; 4] = [8, 64, 256, LARGEST];
+/// The largest batch.
+pub const LARGEST: usize = 1024;
+/// Single checks in a run.
+const SINGLES: usize = 16;
 /// Statements among the proofs of a batch: more would take long to prove, and the work does not depend on them.
 const STATEMENTS: usize = 4;
 
@@ -33,8 +37,8 @@ impl Checks {
         let key = proving.key().clone();
         let first = proving.proofs(STATEMENTS)?;
         let mut rng = rng(5);
-        let mut proofs = Vec::with_capacity(1024);
-        for (statement, bytes) in first.iter().cycle().take(1024) {
+        let mut proofs = Vec::with_capacity(LARGEST);
+        for (statement, bytes) in first.iter().cycle().take(LARGEST) {
             let proof = Proof::from_bytes(bytes).map_err(|_| BenchError::Wrong("the prover"))?;
             let other = rerandomise(key.verifying_key(), &proof, &mut rng);
             proofs.push((statement.clone(), other.map_err(|_| BenchError::Wrong("re-randomising"))?));
@@ -43,8 +47,9 @@ impl Checks {
         Ok(Checks { key, prepared, proofs })
     }
 
-    /// Single checks, ours and where asked for arkworks', in alternation; both decode the 128 bytes.
-    pub fn single(&self, effort: Effort, with_ark: bool) -> Result<Vec<Entry>, BenchError> {
+    /// Single checks and a batch of `size` proofs on one thread, ours and where asked for arkworks', in
+    /// alternation. All decode the 128 bytes; times are per proof.
+    pub fn compared(&self, size: usize, effort: Effort, with_ark: bool) -> Result<Vec<Entry>, BenchError> {
         let Some((statement, proof)) = self.proofs.first() else {
             return Ok(Vec::new());
         };
@@ -52,15 +57,21 @@ impl Checks {
             let proof = Proof::from_bytes(proof).map_err(|_| BenchError::Wrong("decoding"))?;
             self.prepared.check(statement, &proof).map_err(|_| BenchError::Wrong("verification"))
         });
-        let mut subjects = vec![ours, presentation()?];
+        // One check is short beside a batch: several in a run, so that what the batch left in the caches does
+        // not count.
+        let mut subjects = vec![ours.times(SINGLES), presentation()?.times(SINGLES), self.subject(size)];
         if with_ark {
-            subjects.push(ark::single(self.key.groth16(), statement, proof));
+            subjects.push(ark::single(self.key.groth16(), statement, proof).times(SINGLES));
         }
         alternate(1, effort, subjects)
     }
 
     /// A batch of the first `size` proofs, decoding included; times are per proof.
     pub fn batch(&self, size: usize, threads: usize, effort: Effort) -> Result<Vec<Entry>, BenchError> {
+        alternate(threads, effort, vec![self.subject(size)])
+    }
+
+    fn subject(&self, size: usize) -> Subject<'_> {
         let mut rng = rng(6);
         let (prepared, proofs) = (&self.prepared, self.proofs.get(..size).unwrap_or(&self.proofs));
         let batch = Subject::new(format!("verify_batch_{size}"), Impl::Veilpass, move || {
@@ -71,7 +82,7 @@ impl Checks {
             let accepted = verdicts.iter().filter(|verdict| verdict.is_ok()).count();
             if accepted == proofs.len() { Ok(()) } else { Err(BenchError::Wrong("the batch")) }
         });
-        alternate(threads, effort, vec![batch.per(proofs.len())])
+        batch.per(proofs.len())
     }
 }
 

@@ -5,12 +5,12 @@ use crate::progress;
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 use veilpass_bench::peak::{Child, Probe};
-use veilpass_bench::{BenchError, Compare, Event, Options, page, text};
+use veilpass_bench::{BenchError, Budget, Compare, Event, Options, page, text};
 
 /// What to measure.
 #[derive(Debug, Args)]
 pub struct Bench {
-    /// Less than two minutes: fewer repetitions, smaller trees
+    /// Less than two minutes in the place of twenty: fewer repetitions, smaller trees
     #[arg(long)]
     quick: bool,
     /// Measure somebody else's in the same run; twice for both. Semaphore is installed through npm (430 MB)
@@ -49,7 +49,7 @@ pub fn run(what: &Bench) -> Result<Reply, Failure> {
     let program = std::env::current_exe().map_err(|e| Failure::fault("this program's own file", e))?;
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let options = Options {
-        quick: what.quick,
+        budget: if what.quick { Budget::QUICK } else { Budget::FULL },
         compare: what
             .compare
             .iter()

@@ -1,16 +1,11 @@
 //! A guard against regressions: ratios within one run, never times, with limits far from what is usual. It runs
 //! in the dev profile beside whatever else the machine does, so it takes the best of a few rounds' medians.
 
-use std::time::Duration;
 use veilpass_bench::measure::Effort;
 use veilpass_bench::proving::Setting;
 use veilpass_bench::report::{Entry, Impl, Report};
 use veilpass_bench::verifying::Checks;
 use veilpass_bench::{rows, tree};
-
-fn effort(rounds: usize) -> Effort {
-    Effort { at_least: rounds, at_most: rounds, time: Duration::ZERO }
-}
 
 /// The least ratio of medians among three tries; it ends at the first below the limit.
 fn at_most(limit: f64, what: &str, mut measure: impl FnMut() -> f64) {
@@ -31,16 +26,15 @@ fn ratios_stay_where_they_were() {
     let checks = Checks::new(&mut setting).unwrap();
     // Ours with its check of the finished proof, against ark's without. Usual: below 0.7.
     at_most(1.0, "cold proof, checked, against ark's", || {
-        let results = setting.measure(1, effort(2), true).unwrap();
+        let results = setting.measure(1, Effort::of_rounds(2), true).unwrap();
         cpu(&results, "prove_cold_checked", Impl::Veilpass) / cpu(&results, "prove_cold", Impl::Ark)
     });
     at_most(1.1, "single verification against ark's", || {
-        let results = checks.single(effort(5), true).unwrap();
+        let results = checks.compared(8, Effort::of_rounds(3), true).unwrap();
         cpu(&results, "verify_single", Impl::Veilpass) / cpu(&results, "verify_single", Impl::Ark)
     });
     at_most(0.6, "verification in batches of 64, each, against a single one", || {
-        let mut results = checks.single(effort(3), false).unwrap();
-        results.extend(checks.batch(64, 1, effort(2)).unwrap());
+        let results = checks.compared(64, Effort::of_rounds(3), false).unwrap();
         cpu(&results, "verify_batch_64", Impl::Veilpass) / cpu(&results, "verify_single", Impl::Veilpass)
     });
 }
@@ -50,8 +44,8 @@ fn trees_grow_in_proportion_and_changes_do_not() {
     let exponent = |name: &str| {
         let mut results = Vec::new();
         for exponent in [10, 12, 14] {
-            results.extend(tree::build(1 << exponent, 1, effort(2)).unwrap());
-            results.extend(tree::update(1 << exponent, 1, effort(5)).unwrap());
+            results.extend(tree::build(1 << exponent, 1, Effort::of_rounds(2)).unwrap());
+            results.extend(tree::update(1 << exponent, 1, Effort::of_rounds(5)).unwrap());
         }
         tree::fits(&results, 1).into_iter().find(|fit| fit.name == name).unwrap().exponent
     };
