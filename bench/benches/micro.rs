@@ -11,7 +11,7 @@ use veilpass_bench::fixture::{Holder, dev_key, rng};
 use veilpass_circuits::{assign, native_check, shape};
 use veilpass_protocol::poseidon::hash;
 use veilpass_protocol::tree::{Tree, node};
-use veilpass_prover::groth16::{ArkProver, Prover};
+use veilpass_prover::groth16::{Engine, Prover};
 use veilpass_verifier::{PreparedKey, Proof};
 
 fn fields(c: &mut Criterion) {
@@ -76,7 +76,7 @@ fn statement(c: &mut Criterion) {
     let mut holder = ok(Holder::new(1, key.circuit_id()));
     let request = ok(holder.request("forum.example"));
     let (statement, witness) = ok(holder.claim(&request));
-    let engine = ok(ArkProver::new(key.clone()));
+    let engine = ok(Engine::new(key.clone()));
     let bytes = ok(engine.prove(&statement, &witness, &mut rng(4)));
     let proof = ok(Proof::from_bytes(&bytes));
     let prepared = ok(PreparedKey::new(key.verifying_key().clone()));
@@ -91,8 +91,18 @@ fn statement(c: &mut Criterion) {
 
     let mut group = c.benchmark_group("proof");
     group.bench_function("decode", |b| b.iter(|| Proof::from_bytes(black_box(&bytes))));
+    let repeat = ok(engine.prepare(&statement, &witness, &mut rng(6)));
+    group.bench_function("present", |b| {
+        let mut rng = rng(7);
+        b.iter(|| repeat.present(black_box(statement.challenge), &mut rng));
+    });
     group.bench_function("check", |b| b.iter(|| prepared.check(black_box(&statement), &proof)));
     group.sample_size(10);
+    engine.make_tables();
+    group.bench_function("prepare", |b| {
+        let mut rng = rng(5);
+        b.iter(|| engine.prepare(black_box(&statement), &witness, &mut rng).is_ok());
+    });
     group.bench_function("prove", |b| {
         let mut rng = rng(5);
         b.iter(|| engine.prove(black_box(&statement), &witness, &mut rng));

@@ -76,7 +76,7 @@ pub fn page(report: &Report, pictures: &[Picture]) -> String {
         }
     };
     let sections: [(&str, &str, &[&str]); 4] = [
-        ("Proofs", "proofs", &["key_load", "prove_", "prepare", "present_", "semaphore_prove"]),
+        ("Proofs", "proofs", &["key_", "prove_", "prepare", "present_", "semaphore_prove"]),
         ("Verification", "verification", &["verify_", "semaphore_verify"]),
         ("The authority's tree", "tree", &["tree_"]),
         ("Memory", "memory", &["peak_"]),
@@ -127,7 +127,7 @@ within this page only: such machines are noisy. *ark* is ark-groth16 0.6 used th
 (`create_random_proof_with_reduction`, `verify_proof` with a prepared key, decoding included), on the same circuit and key, \
 built with `parallel` and `asm` and the same flags as ours. Without bmi2 and adx at build time, as here unless said \
 otherwise, `asm` is the carry instructions only. Our cold proof begins with credential, path and request and ends with 128 \
-bytes; the key is loaded.
+bytes; the key is loaded and its tables are made.
 ";
 
 /// Whether other work took its share of the machine: then wall time on one thread is above processor time.

@@ -12,7 +12,7 @@ use std::process::Command;
 use veilpass_circuits::Attest;
 use veilpass_protocol::field::Fr;
 use veilpass_protocol::tree::Tree;
-use veilpass_prover::groth16::{ArkProver, Prover};
+use veilpass_prover::groth16::{Engine, Prover};
 
 /// What a process does before its peak is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,7 +70,7 @@ impl Probe {
         match self {
             Probe::Idle => {}
             Probe::Prove => {
-                let engine = ArkProver::new(dev_key()?)?;
+                let engine = Engine::new(dev_key()?)?;
                 let (statement, witness) = claim(engine.circuit())?;
                 black_box(engine.prove(&statement, &witness, &mut rng(8))?);
             }

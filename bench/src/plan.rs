@@ -3,7 +3,7 @@
 use crate::error::BenchError;
 use crate::measure::{Effort, thread_counts};
 use crate::peak::{Child, Probe};
-use crate::proving::{Setting, key_load};
+use crate::proving::Setting;
 use crate::report::{Entry, Report, Sizes};
 use crate::semaphore::{self, Semaphore};
 use crate::verifying::{BATCHES, Checks, LARGEST};
@@ -144,7 +144,7 @@ pub fn run(options: &Options, tell: &mut dyn FnMut(Event<'_>)) -> Result<Report,
     plan.measure("rows", || Ok(rows::rows()));
     for &threads in counts {
         let on = on(threads);
-        plan.measure(format!("the key, {on}"), move || key_load(threads, seconds(budget.key)));
+        plan.measure(format!("the key, {on}"), move || proving.loading(threads, seconds(budget.key)));
         plan.measure(format!("proofs, {on}"), move || {
             proving.measure(threads, seconds(budget.proofs), with_ark)
         });
@@ -173,6 +173,7 @@ pub fn run(options: &Options, tell: &mut dyn FnMut(Event<'_>)) -> Result<Report,
     }
 
     let mut report = Report::new(budget.quick);
+    report.machine.profile += &format!("; our engine uses {} instructions", proving.machine());
     tell(Event::Steps(plan.0.len()));
     for (name, work) in plan.0 {
         tell(Event::Begins(&name));

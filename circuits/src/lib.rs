@@ -20,6 +20,6 @@ pub mod gadgets;
 pub mod shape;
 pub mod system;
 
-pub use attest::{Attest, Witness, assign, circuit_check, native_check};
+pub use attest::{Attest, Witness, assign, assign_rows, circuit_check, native_check};
 pub use clause::{Clause, Gadget};
 pub use shape::{Shape, Stats, shape};

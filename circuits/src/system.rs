@@ -91,10 +91,30 @@ pub struct Row {
     pub tag: Tag,
 }
 
+/// The values of the rows under an assignment, and which clause they break.
+#[derive(Default)]
+pub struct RowValues {
+    /// `A·z`, row by row.
+    pub a: Zeroizing<Vec<Fr>>,
+    /// `B·z`, row by row.
+    pub b: Zeroizing<Vec<Fr>>,
+    /// The lowest clause with a row where `a · b ≠ c`.
+    pub failing: Option<Clause>,
+}
+
+/// What is kept of the rows.
+enum Rows {
+    /// Their combinations.
+    Terms(Vec<Row>),
+    /// Their values.
+    Values(RowValues),
+    Nothing,
+}
+
 /// Collects wires and rows while the gadgets run.
 pub struct Builder {
     wires: Zeroizing<Vec<Fr>>,
-    rows: Option<Vec<Row>>,
+    rows: Rows,
     tag: Tag,
     /// First wire and name of each part of the circuit; none where no rows are kept.
     parts: Vec<(usize, String)>,
@@ -106,15 +126,21 @@ const EXPECTED_WIRES: usize = 1 << 13;
 impl Builder {
     /// A builder that keeps rows and wires: for the matrices.
     pub fn with_rows() -> Builder {
-        Builder::new(Some(Vec::new()))
+        Builder::new(Rows::Terms(Vec::new()))
+    }
+
+    /// A builder that keeps wires and the values of the rows: for a proof.
+    pub fn with_values() -> Builder {
+        let room = || Zeroizing::new(Vec::with_capacity(EXPECTED_WIRES));
+        Builder::new(Rows::Values(RowValues { a: room(), b: room(), failing: None }))
     }
 
     /// A builder that keeps wires only and no terms: for the assignment, many times faster.
     pub fn wires_only() -> Builder {
-        Builder::new(None)
+        Builder::new(Rows::Nothing)
     }
 
-    fn new(rows: Option<Vec<Row>>) -> Builder {
+    fn new(rows: Rows) -> Builder {
         let mut wires = Zeroizing::new(Vec::with_capacity(EXPECTED_WIRES));
         wires.push(Fr::ONE);
         let tag = Tag { clause: Clause::S1, gadget: Gadget::Path };
@@ -130,7 +156,7 @@ impl Builder {
     /// The wires that follow are named after this part of the circuit. It is not asked for its name where
     /// nobody wants one.
     pub fn part(&mut self, name: impl FnOnce() -> String) {
-        if self.rows.is_some() {
+        if matches!(self.rows, Rows::Terms(_)) {
             self.parts.push((self.wires.len(), name()));
         }
     }
@@ -166,14 +192,24 @@ impl Builder {
     }
 
     fn term(&self, wire: Wire, coefficient: Fr, value: Fr) -> Lc {
-        let wanted = self.rows.is_some() && coefficient != Fr::ZERO;
+        let wanted = matches!(self.rows, Rows::Terms(_)) && coefficient != Fr::ZERO;
         Lc { value, terms: wanted.then_some((wire, coefficient)).into_iter().collect() }
     }
 
     /// Adds the row `a · b = c`.
     pub fn row(&mut self, a: &Lc, b: &Lc, c: &Lc) {
-        if let Some(rows) = &mut self.rows {
-            rows.push(Row { a: a.clone(), b: b.clone(), c: c.clone(), tag: self.tag });
+        match &mut self.rows {
+            Rows::Terms(rows) => rows.push(Row { a: a.clone(), b: b.clone(), c: c.clone(), tag: self.tag }),
+            Rows::Values(values) => {
+                values.a.push(a.value);
+                values.b.push(b.value);
+                if a.value * b.value != c.value
+                    && values.failing.is_none_or(|lowest| self.tag.clause < lowest)
+                {
+                    values.failing = Some(self.tag.clause);
+                }
+            }
+            Rows::Nothing => {}
         }
     }
 
@@ -190,9 +226,20 @@ impl Builder {
         self.row(x, &minus_one, &Lc::default());
     }
 
-    /// The assignment, wire 0 = 1 first, and the rows (none from [`Builder::wires_only`]).
+    /// The assignment, wire 0 = 1 first, and the rows (none but from [`Builder::with_rows`]).
     pub fn finish(self) -> (Zeroizing<Vec<Fr>>, Vec<Row>) {
-        (self.wires, self.rows.unwrap_or_default())
+        match self.rows {
+            Rows::Terms(rows) => (self.wires, rows),
+            Rows::Values(_) | Rows::Nothing => (self.wires, Vec::new()),
+        }
+    }
+
+    /// The assignment and the values of the rows (none but from [`Builder::with_values`]).
+    pub fn finish_values(self) -> (Zeroizing<Vec<Fr>>, RowValues) {
+        match self.rows {
+            Rows::Values(values) => (self.wires, values),
+            Rows::Terms(_) | Rows::Nothing => (self.wires, RowValues::default()),
+        }
     }
 }
 

@@ -6,17 +6,18 @@ use std::path::Path;
 use std::process::Command;
 
 /// Each of our crates and the ones of ours that it may depend on, directly or not.
-const ALLOWED: [(&str, &[&str]); 11] = [
+const ALLOWED: [(&str, &[&str]); 12] = [
+    ("kernels", &[]),
     ("protocol", &[]),
     ("circuits", &["protocol"]),
     ("verifier", &["protocol"]),
     ("params", &["protocol", "circuits", "verifier"]),
-    ("prover", &["protocol", "circuits", "verifier", "params"]),
-    ("server", &["protocol", "circuits", "verifier", "params", "prover"]),
-    ("bench", &["protocol", "circuits", "verifier", "params", "prover", "server"]),
-    ("cli", &["protocol", "circuits", "verifier", "params", "prover", "server", "bench"]),
-    ("tests", &["protocol", "circuits", "verifier", "params", "prover", "server"]),
-    ("fuzz", &["protocol", "circuits", "verifier", "params", "prover", "server"]),
+    ("prover", &["kernels", "protocol", "circuits", "verifier", "params"]),
+    ("server", &["kernels", "protocol", "circuits", "verifier", "params", "prover"]),
+    ("bench", &["kernels", "protocol", "circuits", "verifier", "params", "prover", "server"]),
+    ("cli", &["kernels", "protocol", "circuits", "verifier", "params", "prover", "server", "bench"]),
+    ("tests", &["kernels", "protocol", "circuits", "verifier", "params", "prover", "server"]),
+    ("fuzz", &["kernels", "protocol", "circuits", "verifier", "params", "prover", "server"]),
     ("xtask", &[]),
 ];
 

@@ -7,7 +7,7 @@ use crate::gadgets::poseidon::{assert_hash, hash};
 use crate::gadgets::range::{assert_at_most, bits, bits_at, number};
 use crate::gadgets::set::{assert_selected, assert_zero_or_equal};
 use crate::shape::shape;
-use crate::system::{Builder, Lc};
+use crate::system::{Builder, Lc, RowValues};
 use ark_ff::{AdditiveGroup, Field};
 use ark_relations::gr1cs::{
     ConstraintSynthesizer, ConstraintSystemRef, LinearCombination, SynthesisError, Variable,
@@ -149,6 +149,14 @@ pub fn assign(statement: &Statement, witness: &Witness) -> Zeroizing<Vec<Fr>> {
     let mut b = Builder::wires_only();
     synthesize(&mut b, Some((statement, witness)));
     b.finish().0
+}
+
+/// What a proof needs, straight from the numbers: the assignment as [`assign`] gives it, and `A·z` and `B·z`
+/// for each row of [`shape`], without a matrix or a constraint system.
+pub fn assign_rows(statement: &Statement, witness: &Witness) -> (Zeroizing<Vec<Fr>>, RowValues) {
+    let mut b = Builder::with_values();
+    synthesize(&mut b, Some((statement, witness)));
+    b.finish_values()
 }
 
 /// A name for each wire of the circuit: of the inputs their own, of what is computed the place where.

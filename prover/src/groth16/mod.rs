@@ -1,10 +1,20 @@
 //! The proving engine: Groth16 over BN254 behind one small interface.
 
 mod ark;
+mod blinding;
+mod engine;
+mod prepared;
+mod quotient;
 mod rerandomise;
+mod session;
+#[cfg(test)]
+mod tests;
 
 pub use ark::ArkProver;
+pub use engine::Engine;
+pub use prepared::Prepared;
 pub use rerandomise::rerandomise;
+pub use session::Session;
 
 use rand::{CryptoRng, RngCore};
 use veilpass_circuits::{Clause, Witness};

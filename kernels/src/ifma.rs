@@ -1,0 +1,323 @@
+//! Eight lanes of AVX-512 IFMA: 52-bit limbs, Montgomery form with R = 2^260.
+//!
+//! The only module with `unsafe`. Two reasons occur: an intrinsic is called (the processor has it, because
+//! vectors are made only inside [`run`], which [`Machine`](crate::Machine) calls only where [`available`] said
+//! so), and [`run`] itself.
+//!
+//! **Bounds.** Between operations limbs are below 2^52 and values below 2p. Sums and differences are brought
+//! back there exactly; and since 2^260/p > 84, the product of two such values is below `p + 4p/84`.
+
+use crate::field::{Field, MASK};
+use crate::lanes::{Backend, Block, LANES, Lanes, Line, Task};
+use ark_bn254::{Fq, Fr};
+use std::arch::x86_64::*;
+use std::marker::PhantomData;
+
+/// Whether this processor has what the module needs.
+pub(crate) fn available() -> bool {
+    is_x86_feature_detected!("avx512f")
+        && is_x86_feature_detected!("avx512dq")
+        && is_x86_feature_detected!("avx512ifma")
+}
+
+/// Runs a task with vectors of this module. Only for processors where [`available`] holds.
+#[allow(unsafe_code)]
+pub(crate) fn run<T: Task>(task: T) -> T::Out {
+    #[target_feature(enable = "avx512f,avx512dq,avx512ifma")]
+    fn with_features<T: Task>(task: T) -> T::Out {
+        task.run::<Ifma>()
+    }
+    // SAFETY: `Machine` has this kind only after `available` found these features.
+    unsafe { with_features(task) }
+}
+
+/// The backend.
+pub(crate) struct Ifma;
+
+impl Backend for Ifma {
+    type Fq = Vector<Fq>;
+    type Fr = Vector<Fr>;
+}
+
+/// Eight elements; limb i of all of them in one register.
+#[derive(Clone, Copy)]
+pub struct Vector<F>([__m512i; 5], PhantomData<F>);
+
+/// An intrinsic of AVX-512F, DQ or IFMA.
+macro_rules! simd {
+    ($e:expr) => {{
+        // SAFETY: vectors exist only inside `run`, on processors that have the instruction.
+        #[allow(unsafe_code)]
+        unsafe {
+            $e
+        }
+    }};
+}
+
+#[inline(always)]
+fn all(x: u64) -> __m512i {
+    simd!(_mm512_set1_epi64(x as i64))
+}
+
+// Closures do not have the machine's instructions, so vectors never pass through `map`.
+#[inline(always)]
+fn spread(limbs: [u64; 5]) -> [__m512i; 5] {
+    [all(limbs[0]), all(limbs[1]), all(limbs[2]), all(limbs[3]), all(limbs[4])]
+}
+
+#[inline(always)]
+fn zero() -> __m512i {
+    simd!(_mm512_setzero_si512())
+}
+
+/// Carries upwards; limbs may be negative but the highest, which is left as it comes.
+#[inline(always)]
+fn carry(mut t: [__m512i; 5]) -> [__m512i; 5] {
+    let mask = all(MASK);
+    for i in 0..4 {
+        t[i + 1] = simd!(_mm512_add_epi64(t[i + 1], _mm512_srai_epi64::<52>(t[i])));
+        t[i] = simd!(_mm512_and_si512(t[i], mask));
+    }
+    t
+}
+
+/// Subtracts `m` where the value is not below it.
+#[inline(always)]
+fn subtract_once(t: [__m512i; 5], m: [u64; 5]) -> [__m512i; 5] {
+    let mut less = t;
+    for i in 0..5 {
+        less[i] = simd!(_mm512_sub_epi64(t[i], all(m[i])));
+    }
+    let less = carry(less);
+    let negative = simd!(_mm512_movepi64_mask(less[4]));
+    let mut out = t;
+    for i in 0..5 {
+        out[i] = simd!(_mm512_mask_blend_epi64(negative, less[i], t[i]));
+    }
+    out
+}
+
+impl<F: Field> Vector<F> {
+    #[inline(always)]
+    fn of(limbs: [__m512i; 5]) -> Self {
+        Vector(limbs, PhantomData)
+    }
+
+    #[inline(always)]
+    fn constant(limbs: [u64; 5]) -> Self {
+        Vector::of(spread(limbs))
+    }
+
+    /// From 64-bit limbs, one register each.
+    #[inline(always)]
+    fn from_words(w: [__m512i; 4]) -> Self {
+        let mask = all(MASK);
+        simd!({
+            let joined = [
+                w[0],
+                _mm512_or_si512(_mm512_slli_epi64::<12>(w[1]), _mm512_srli_epi64::<52>(w[0])),
+                _mm512_or_si512(_mm512_slli_epi64::<24>(w[2]), _mm512_srli_epi64::<40>(w[1])),
+                _mm512_or_si512(_mm512_slli_epi64::<36>(w[3]), _mm512_srli_epi64::<28>(w[2])),
+                _mm512_srli_epi64::<16>(w[3]),
+            ];
+            let mut limbs = joined;
+            for i in 0..4 {
+                limbs[i] = _mm512_and_si512(joined[i], mask);
+            }
+            Vector::of(limbs)
+        })
+    }
+
+    #[inline(always)]
+    fn words(self) -> [__m512i; 4] {
+        let l = self.0;
+        simd!([
+            _mm512_or_si512(l[0], _mm512_slli_epi64::<52>(l[1])),
+            _mm512_or_si512(_mm512_srli_epi64::<12>(l[1]), _mm512_slli_epi64::<40>(l[2])),
+            _mm512_or_si512(_mm512_srli_epi64::<24>(l[2]), _mm512_slli_epi64::<28>(l[3])),
+            _mm512_or_si512(_mm512_srli_epi64::<36>(l[3]), _mm512_slli_epi64::<16>(l[4])),
+        ])
+    }
+}
+
+/// Rows to columns, eight by eight.
+#[inline(always)]
+fn transpose(r: [__m512i; 8]) -> [__m512i; 8] {
+    simd!({
+        let (mut low, mut high) = ([zero(); 4], [zero(); 4]);
+        for i in 0..4 {
+            low[i] = _mm512_unpacklo_epi64(r[2 * i], r[2 * i + 1]);
+            high[i] = _mm512_unpackhi_epi64(r[2 * i], r[2 * i + 1]);
+        }
+        let (even, odd) = (blocks(low), blocks(high));
+        [even[0], odd[0], even[1], odd[1], even[2], odd[2], even[3], odd[3]]
+    })
+}
+
+/// The same for blocks of 128 bits, four by four.
+#[inline(always)]
+fn blocks(r: [__m512i; 4]) -> [__m512i; 4] {
+    simd!({
+        let even = [_mm512_shuffle_i64x2::<0x88>(r[0], r[1]), _mm512_shuffle_i64x2::<0x88>(r[2], r[3])];
+        let odd = [_mm512_shuffle_i64x2::<0xdd>(r[0], r[1]), _mm512_shuffle_i64x2::<0xdd>(r[2], r[3])];
+        [
+            _mm512_shuffle_i64x2::<0x88>(even[0], even[1]),
+            _mm512_shuffle_i64x2::<0x88>(odd[0], odd[1]),
+            _mm512_shuffle_i64x2::<0xdd>(even[0], even[1]),
+            _mm512_shuffle_i64x2::<0xdd>(odd[0], odd[1]),
+        ]
+    })
+}
+
+#[inline(always)]
+fn load(x: &[u64; 8]) -> __m512i {
+    simd!(_mm512_loadu_si512(x.as_ptr().cast()))
+}
+
+#[inline(always)]
+fn store(x: __m512i) -> [u64; 8] {
+    let mut out = [0u64; 8];
+    simd!(_mm512_storeu_si512(out.as_mut_ptr().cast(), x));
+    out
+}
+
+impl<F: Field> Lanes<F> for Vector<F> {
+    #[inline(always)]
+    fn from_field(x: [F; LANES]) -> Self {
+        let mut columns = [[0u64; LANES]; 4];
+        for (lane, x) in x.iter().enumerate() {
+            let limbs = x.limbs();
+            for i in 0..4 {
+                columns[i][lane] = limbs[i];
+            }
+        }
+        let [a, b, c, d] = &columns;
+        let arks = Vector::<F>::from_words([load(a), load(b), load(c), load(d)]);
+        arks.mul(Vector::constant(F::ENTER))
+    }
+
+    #[inline(always)]
+    fn to_field(self) -> [F; LANES] {
+        let [a, b, c, d] = self.mul(Vector::constant(F::LEAVE)).reduced().words();
+        let words = [store(a), store(b), store(c), store(d)];
+        std::array::from_fn(|lane| F::from_limbs(std::array::from_fn(|i| words[i][lane])))
+    }
+
+    #[inline(always)]
+    fn splat(x: F) -> Self {
+        Lanes::from_field([x; LANES])
+    }
+
+    #[inline(always)]
+    fn read(lines: [&Line; LANES]) -> (Self, Self) {
+        let mut rows = [zero(); 8];
+        for (row, line) in rows.iter_mut().zip(lines) {
+            *row = load(&line.0);
+        }
+        let [a, b, c, d, e, f, g, h] = transpose(rows);
+        (Vector::from_words([a, b, c, d]), Vector::from_words([e, f, g, h]))
+    }
+
+    #[inline(always)]
+    fn write(first: Self, second: Self) -> [Line; LANES] {
+        let ([a, b, c, d], [e, f, g, h]) = (first.words(), second.words());
+        let mut lines = [Line::default(); LANES];
+        for (line, row) in lines.iter_mut().zip(transpose([a, b, c, d, e, f, g, h])) {
+            line.0 = store(row);
+        }
+        lines
+    }
+
+    #[inline(always)]
+    fn from_block(block: &Block) -> Self {
+        let [a, b, c, d, e] = &block.0;
+        Vector::of([load(a), load(b), load(c), load(d), load(e)])
+    }
+
+    #[inline(always)]
+    fn to_block(self) -> Block {
+        let [a, b, c, d, e] = self.0;
+        Block([store(a), store(b), store(c), store(d), store(e)])
+    }
+
+    #[inline(always)]
+    fn transpose(vectors: [Self; LANES]) -> [Self; LANES] {
+        let mut out = vectors;
+        for limb in 0..5 {
+            let mut rows = [zero(); LANES];
+            for i in 0..LANES {
+                rows[i] = vectors[i].0[limb];
+            }
+            let columns = transpose(rows);
+            for i in 0..LANES {
+                out[i].0[limb] = columns[i];
+            }
+        }
+        out
+    }
+
+    #[inline(always)]
+    fn reduced(self) -> Self {
+        Vector::of(subtract_once(subtract_once(self.0, F::P52), F::P52))
+    }
+
+    #[inline(always)]
+    fn add(self, other: Self) -> Self {
+        let mut t = self.0;
+        for i in 0..5 {
+            t[i] = simd!(_mm512_add_epi64(t[i], other.0[i]));
+        }
+        Vector::of(subtract_once(carry(t), F::P2_52))
+    }
+
+    #[inline(always)]
+    fn sub(self, other: Self) -> Self {
+        let mut t = self.0;
+        for i in 0..5 {
+            t[i] = simd!(_mm512_sub_epi64(t[i], other.0[i]));
+        }
+        // The sign first, by the carries alone.
+        let mut high = t[0];
+        for limb in &t[1..] {
+            high = simd!(_mm512_add_epi64(*limb, _mm512_srai_epi64::<52>(high)));
+        }
+        let negative = simd!(_mm512_movepi64_mask(high));
+        for i in 0..5 {
+            t[i] = simd!(_mm512_mask_add_epi64(t[i], negative, t[i], all(F::P2_52[i])));
+        }
+        Vector::of(carry(t))
+    }
+
+    /// Montgomery's product, one limb of `other` after the other (operand scanning).
+    #[inline(always)]
+    fn mul(self, other: Self) -> Self {
+        let (a, p) = (self.0, spread(F::P52));
+        let n = all(F::N52);
+        let mut t = [zero(); 6];
+        for b in other.0 {
+            for j in 0..5 {
+                t[j] = simd!(_mm512_madd52lo_epu64(t[j], a[j], b));
+            }
+            let q = simd!(_mm512_madd52lo_epu64(zero(), t[0], n));
+            for j in 0..5 {
+                t[j] = simd!(_mm512_madd52lo_epu64(t[j], p[j], q));
+            }
+            // The lowest limb is a multiple of 2^52 now: one limb down.
+            t[1] = simd!(_mm512_add_epi64(t[1], _mm512_srli_epi64::<52>(t[0])));
+            for j in 0..5 {
+                t[j] = simd!(_mm512_madd52hi_epu64(_mm512_madd52hi_epu64(t[j + 1], a[j], b), p[j], q));
+            }
+        }
+        Vector::of(carry([t[0], t[1], t[2], t[3], t[4]]))
+    }
+
+    #[inline(always)]
+    fn negate_where(self, mask: u8) -> Self {
+        let negative = Vector::of([zero(); 5]).sub(self);
+        let mut out = self.0;
+        for i in 0..5 {
+            out[i] = simd!(_mm512_mask_blend_epi64(mask, self.0[i], negative.0[i]));
+        }
+        Vector::of(out)
+    }
+}

@@ -1,0 +1,127 @@
+//! Eight field elements side by side, and the two machines that compute with them.
+
+use crate::field::Field;
+use crate::portable::Eight;
+use ark_bn254::{Fq, Fr};
+
+/// Elements in one vector.
+pub const LANES: usize = 8;
+
+/// One cache line: two field elements of 256 bits in the backend's own Montgomery form. What is stored by
+/// one backend cannot be read by another.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C, align(64))]
+pub struct Line(pub [u64; 8]);
+
+/// Eight elements of a field in a backend's own form, as they lie in memory.
+#[derive(Clone, Copy, Debug, Default)]
+#[repr(C, align(64))]
+pub struct Block(pub(crate) [[u64; 8]; 5]);
+
+/// Eight elements of a field. Each may be kept in a redundant form; [`Lanes::to_field`] is canonical.
+pub trait Lanes<F: Field>: Copy {
+    /// From eight elements of ark's.
+    fn from_field(x: [F; LANES]) -> Self;
+    /// To eight elements of ark's.
+    fn to_field(self) -> [F; LANES];
+    /// The same element in every lane.
+    fn splat(x: F) -> Self;
+    /// Takes two elements from each of eight lines.
+    fn read(lines: [&Line; LANES]) -> (Self, Self);
+    /// Puts two elements into each of eight lines. Both below 2^256; below p if `reduced` was called.
+    fn write(first: Self, second: Self) -> [Line; LANES];
+    /// As it was put by [`Lanes::to_block`].
+    fn from_block(block: &Block) -> Self;
+    /// For memory.
+    fn to_block(self) -> Block;
+    /// Lane i of vector j becomes lane j of vector i.
+    fn transpose(vectors: [Self; LANES]) -> [Self; LANES];
+    /// The canonical form, below p.
+    fn reduced(self) -> Self;
+    /// Sum.
+    fn add(self, other: Self) -> Self;
+    /// Difference.
+    fn sub(self, other: Self) -> Self;
+    /// Product.
+    fn mul(self, other: Self) -> Self;
+    /// `−x` in the lanes whose bit is set.
+    fn negate_where(self, mask: u8) -> Self;
+}
+
+/// A set of vectors that belong together.
+pub trait Backend: 'static {
+    /// Of the base field.
+    type Fq: Lanes<Fq>;
+    /// Of the scalar field.
+    type Fr: Lanes<Fr>;
+}
+
+/// A computation over any backend. Everything that `run` calls with vectors must be `#[inline(always)]`, or
+/// the machine's wide instructions are called one by one.
+pub trait Task {
+    /// What comes out.
+    type Out;
+    /// Computes it.
+    fn run<B: Backend>(self) -> Self::Out;
+}
+
+/// ark's own arithmetic, one element after the other; runs everywhere.
+pub(crate) struct Portable;
+
+impl Backend for Portable {
+    type Fq = Eight<Fq>;
+    type Fr = Eight<Fr>;
+}
+
+/// Which machine computes. Chosen at run time; only what the processor has can be had.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Machine(Kind);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Portable,
+    #[cfg(target_arch = "x86_64")]
+    Ifma,
+}
+
+impl Machine {
+    /// The best that this processor has.
+    pub fn detect() -> Machine {
+        #[cfg(target_arch = "x86_64")]
+        if crate::ifma::available() {
+            return Machine(Kind::Ifma);
+        }
+        Machine::portable()
+    }
+
+    /// The one that runs everywhere.
+    pub fn portable() -> Machine {
+        Machine(Kind::Portable)
+    }
+
+    /// All that this processor has: the portable one first.
+    pub fn all() -> Vec<Machine> {
+        let mut all = vec![Machine::portable()];
+        all.extend(Some(Machine::detect()).filter(|m| *m != Machine::portable()));
+        all
+    }
+
+    /// `portable` or `avx512ifma`.
+    pub fn name(self) -> &'static str {
+        match self.0 {
+            Kind::Portable => "portable",
+            #[cfg(target_arch = "x86_64")]
+            Kind::Ifma => "avx512ifma",
+        }
+    }
+
+    /// Runs a task on this machine.
+    #[inline]
+    pub fn run<T: Task>(self, task: T) -> T::Out {
+        match self.0 {
+            Kind::Portable => task.run::<Portable>(),
+            #[cfg(target_arch = "x86_64")]
+            Kind::Ifma => crate::ifma::run(task),
+        }
+    }
+}

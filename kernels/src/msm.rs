@@ -1,0 +1,260 @@
+//! `Σ sᵢ·Pᵢ` for points that are known beforehand.
+//!
+//! Of every point its multiples by `2^(c·w)` are kept, so every digit of every scalar is one summand of one of
+//! `2^(c−1)` buckets, and nothing is doubled when the scalars come. The buckets are summed by batched affine
+//! additions, and their weighted sum is taken by rows and columns of a square: two more sums per bucket
+//! instead of two projective additions.
+//!
+//! Source of the method: Pippenger's, with precomputation as in Brickell, Gordon, McCurley, Wilson, "Fast
+//! exponentiation with precomputation" (EUROCRYPT '92); signed digits halve the buckets.
+
+use crate::affine::{Scratch, Summand, affine_all, double_all, stored_all};
+use crate::coordinate::Group;
+use crate::lanes::{Backend, Machine, Task};
+use crate::segments::sums;
+use ark_bn254::Fr;
+use ark_ec::{AffineRepr, CurveGroup};
+use ark_ff::{AdditiveGroup, BigInt, PrimeField};
+use rayon::prelude::*;
+
+/// Bits of a scalar.
+const BITS: usize = 254;
+
+/// Multiples of fixed points, for one machine.
+pub struct FixedBases<G: Group> {
+    machine: Machine,
+    window: usize,
+    windows: usize,
+    /// `multiples[point · windows + w] = 2^(window·w) · P`.
+    multiples: Vec<G::Stored>,
+    /// For each place that a scalar has, the number of its point; none for points at infinity.
+    places: Vec<Option<u32>>,
+}
+
+type Projective<G> = <<G as Group>::Affine as AffineRepr>::Group;
+
+impl<G: Group> FixedBases<G>
+where
+    G::Affine: AffineRepr<ScalarField = Fr>,
+{
+    /// Makes the table: 254 doublings for each point. `window` is the width of a digit, 2 to 16.
+    pub fn new(machine: Machine, points: &[G::Affine], window: usize) -> FixedBases<G> {
+        let window = window.clamp(2, 16);
+        let windows = BITS.div_ceil(window) + usize::from(BITS.is_multiple_of(window));
+        let mut places = Vec::with_capacity(points.len());
+        let mut bases = Vec::with_capacity(points.len());
+        for point in points {
+            places.push((!point.is_zero()).then_some(bases.len() as u32));
+            bases.extend((!point.is_zero()).then_some(*point));
+        }
+        let mut multiples = vec![G::Stored::default(); bases.len() * windows];
+        let chunk = bases.len().div_ceil(8 * rayon::current_num_threads()).max(256);
+        multiples
+            .par_chunks_mut(chunk * windows)
+            .zip(bases.par_chunks(chunk))
+            .for_each(|(multiples, bases)| machine.run(Multiples::<G> { bases, window, windows, multiples }));
+        FixedBases { machine, window, windows, multiples, places }
+    }
+
+    /// Number of scalars that [`FixedBases::sum`] takes.
+    pub fn len(&self) -> usize {
+        self.places.len()
+    }
+
+    /// Whether there are no points.
+    pub fn is_empty(&self) -> bool {
+        self.places.is_empty()
+    }
+
+    /// Bytes of the table.
+    pub fn bytes(&self) -> usize {
+        size_of_val(&*self.multiples) + size_of_val(&*self.places)
+    }
+
+    /// `Σ sᵢ·Pᵢ`; scalars that are missing count as zero, those beyond are not read.
+    pub fn sum(&self, scalars: &[Fr]) -> Projective<G> {
+        let buckets = 1usize << (self.window - 1);
+        let (summands, ends) = self.sort(scalars, buckets);
+        let ranges = self.split(&ends, summands.len());
+        let parts: Vec<Vec<Option<G::Stored>>> = ranges
+            .into_par_iter()
+            .map(|(buckets, first)| {
+                let last = buckets.last().map_or(first, |end| *end);
+                let ends: Vec<u32> = buckets.iter().map(|end| end - first).collect();
+                let summands = &summands[first as usize..last as usize];
+                self.machine.run(Sums::<G> { source: &self.multiples, summands, ends: &ends })
+            })
+            .collect();
+        self.weighted(parts.concat())
+    }
+
+    /// The digits of all scalars, sorted by bucket, and where each bucket ends.
+    fn sort(&self, scalars: &[Fr], buckets: usize) -> (Vec<Summand>, Vec<u32>) {
+        let mut digits: Vec<(u32, Summand)> = Vec::with_capacity(scalars.len() * self.windows);
+        let mut ends = vec![0u32; buckets];
+        for (place, scalar) in self.places.iter().zip(scalars) {
+            let Some(point) = place else { continue };
+            if *scalar == Fr::ZERO {
+                continue;
+            }
+            let first = *point as usize * self.windows;
+            for_each_digit(scalar.into_bigint(), self.window, |w, bucket, negative| {
+                ends[bucket] += 1;
+                digits.push((bucket as u32, Summand::new(first + w, negative)));
+            });
+        }
+        let mut total = 0;
+        for end in &mut ends {
+            (total, *end) = (total + *end, total);
+        }
+        let mut summands = vec![Summand::new(0, false); digits.len()];
+        for (bucket, summand) in digits {
+            let end = &mut ends[bucket as usize];
+            summands[*end as usize] = summand;
+            *end += 1;
+        }
+        (summands, ends)
+    }
+
+    /// Ranges of buckets with about equally many summands, with the place of the first.
+    fn split<'a>(&self, ends: &'a [u32], summands: usize) -> Vec<(&'a [u32], u32)> {
+        let parts = if summands < 4096 { 1 } else { rayon::current_num_threads() };
+        let mut ranges = Vec::with_capacity(parts);
+        let (mut rest, mut first) = (ends, 0);
+        for part in 1..=parts {
+            let target = (summands * part / parts) as u32;
+            let cut = if part == parts { rest.len() } else { rest.partition_point(|end| *end <= target) };
+            let (range, tail) = rest.split_at(cut);
+            ranges.push((range, first));
+            first = range.last().copied().unwrap_or(first);
+            rest = tail;
+        }
+        ranges
+    }
+
+    /// `Σ (i + 1) · bucket[i]`: with `i + 1 = high · side + low`, the sum of `high · side · row` and
+    /// `low · column`.
+    fn weighted(&self, buckets: Vec<Option<G::Stored>>) -> Projective<G> {
+        let side = 1usize << self.window.div_ceil(2);
+        let mut points = Vec::with_capacity(buckets.len());
+        let mut summands = Vec::with_capacity(2 * buckets.len());
+        let mut places = vec![None; buckets.len() + 1];
+        for (place, bucket) in places.iter_mut().skip(1).zip(buckets) {
+            if let Some(point) = bucket {
+                *place = Some(Summand::new(points.len(), false));
+                points.push(point);
+            }
+        }
+        let mut ends = Vec::new();
+        for row in places.chunks(side) {
+            summands.extend(row.iter().flatten());
+            ends.push(summands.len() as u32);
+        }
+        let rows = ends.len();
+        for column in 0..side {
+            summands.extend(places.iter().skip(column).step_by(side).flatten());
+            ends.push(summands.len() as u32);
+        }
+        let lines = self.machine.run(Sums::<G> { source: &points, summands: &summands, ends: &ends });
+        let lines = self.machine.run(ToArk::<G> { points: &lines });
+        let (rows, columns) = lines.split_at(rows);
+        let mut total = weighted::<G>(rows);
+        for _ in 0..side.trailing_zeros() {
+            total.double_in_place();
+        }
+        total + weighted::<G>(columns)
+    }
+}
+
+/// `Σ i · P[i]`, running sums from behind.
+fn weighted<G: Group>(points: &[G::Affine]) -> Projective<G> {
+    let mut running = Projective::<G>::ZERO;
+    let mut total = Projective::<G>::ZERO;
+    for point in points.iter().skip(1).rev() {
+        running += point;
+        total += running;
+    }
+    total
+}
+
+/// Signed digits: `s = Σ d_w · 2^(window·w)` with `|d_w| ≤ 2^(window−1)`; calls with window, `|d| − 1`, sign.
+#[inline(always)]
+fn for_each_digit(scalar: BigInt<4>, window: usize, mut digit: impl FnMut(usize, usize, bool)) {
+    let limbs = scalar.0;
+    let (mask, half) = ((1u64 << window) - 1, 1u64 << (window - 1));
+    let mut carry = 0;
+    let mut at = 0;
+    let mut w = 0;
+    while at < BITS || carry > 0 {
+        let (limb, shift) = (at / 64, at % 64);
+        let low = limbs.get(limb).map_or(0, |l| l >> shift);
+        let high = if shift + window > 64 { limbs.get(limb + 1).map_or(0, |l| l << (64 - shift)) } else { 0 };
+        let value = ((low | high) & mask) + carry;
+        carry = u64::from(value > half);
+        if value > half {
+            if value != mask + 1 {
+                digit(w, (mask + 1 - value) as usize - 1, true);
+            }
+        } else if value > 0 {
+            digit(w, value as usize - 1, false);
+        }
+        at += window;
+        w += 1;
+    }
+}
+
+struct Multiples<'a, G: Group> {
+    bases: &'a [G::Affine],
+    window: usize,
+    windows: usize,
+    multiples: &'a mut [G::Stored],
+}
+
+impl<G: Group> Task for Multiples<'_, G> {
+    type Out = ();
+    #[inline(always)]
+    fn run<B: Backend>(self) {
+        let mut points = stored_all::<G, B>(self.bases);
+        let mut scratch = Scratch::new();
+        for w in 0..self.windows {
+            for (row, point) in self.multiples.chunks_mut(self.windows).zip(&points) {
+                row[w] = *point;
+            }
+            if w + 1 < self.windows {
+                // No closure: it would not have the machine's instructions.
+                for _ in 0..self.window {
+                    double_all::<G, B>(&mut points, &mut scratch);
+                }
+            }
+        }
+    }
+}
+
+struct Sums<'a, G: Group> {
+    source: &'a [G::Stored],
+    summands: &'a [Summand],
+    ends: &'a [u32],
+}
+
+impl<G: Group> Task for Sums<'_, G> {
+    type Out = Vec<Option<G::Stored>>;
+    #[inline(always)]
+    fn run<B: Backend>(self) -> Self::Out {
+        sums::<G, B>(self.source, self.summands, self.ends)
+    }
+}
+
+struct ToArk<'a, G: Group> {
+    points: &'a [Option<G::Stored>],
+}
+
+impl<G: Group> Task for ToArk<'_, G> {
+    type Out = Vec<G::Affine>;
+    #[inline(always)]
+    fn run<B: Backend>(self) -> Vec<G::Affine> {
+        let present: Vec<G::Stored> = self.points.iter().flatten().copied().collect();
+        let mut present = affine_all::<G, B>(&present).into_iter();
+        let zero = Projective::<G>::ZERO.into_affine();
+        self.points.iter().map(|p| p.and_then(|_| present.next()).unwrap_or(zero)).collect()
+    }
+}

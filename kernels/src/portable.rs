@@ -1,0 +1,85 @@
+//! Vectors of ark's field elements: the slow twin of every other backend.
+
+use crate::field::{Field, minus};
+use crate::lanes::{Block, LANES, Lanes, Line};
+use std::array::from_fn;
+
+/// Eight elements in ark's form.
+#[derive(Clone, Copy)]
+pub struct Eight<F>([F; LANES]);
+
+impl<F: Field> Lanes<F> for Eight<F> {
+    #[inline(always)]
+    fn from_field(x: [F; LANES]) -> Self {
+        Eight(x)
+    }
+    #[inline(always)]
+    fn to_field(self) -> [F; LANES] {
+        self.0
+    }
+    #[inline(always)]
+    fn splat(x: F) -> Self {
+        Eight([x; LANES])
+    }
+    #[inline(always)]
+    fn read(lines: [&Line; LANES]) -> (Self, Self) {
+        let element = |i: usize, at: usize| {
+            let l = &lines[i].0;
+            F::from_limbs([l[at], l[at + 1], l[at + 2], l[at + 3]])
+        };
+        (Eight(from_fn(|i| element(i, 0))), Eight(from_fn(|i| element(i, 4))))
+    }
+    #[inline(always)]
+    fn write(first: Self, second: Self) -> [Line; LANES] {
+        from_fn(|i| {
+            let (a, b) = (first.0[i].limbs(), second.0[i].limbs());
+            Line([a[0], a[1], a[2], a[3], b[0], b[1], b[2], b[3]])
+        })
+    }
+    #[inline(always)]
+    fn from_block(block: &Block) -> Self {
+        let l = &block.0;
+        Eight(from_fn(|i| F::from_limbs([l[0][i], l[1][i], l[2][i], l[3][i]])))
+    }
+    #[inline(always)]
+    fn to_block(self) -> Block {
+        let mut block = Block::default();
+        for (i, x) in self.0.iter().enumerate() {
+            let limbs = x.limbs();
+            for j in 0..4 {
+                block.0[j][i] = limbs[j];
+            }
+        }
+        block
+    }
+    #[inline(always)]
+    fn transpose(vectors: [Self; LANES]) -> [Self; LANES] {
+        from_fn(|i| Eight(from_fn(|j| vectors[j].0[i])))
+    }
+    #[inline(always)]
+    fn reduced(self) -> Self {
+        self
+    }
+    #[inline(always)]
+    fn add(self, other: Self) -> Self {
+        Eight(from_fn(|i| self.0[i] + other.0[i]))
+    }
+    #[inline(always)]
+    fn sub(self, other: Self) -> Self {
+        Eight(from_fn(|i| self.0[i] - other.0[i]))
+    }
+    #[inline(always)]
+    fn mul(self, other: Self) -> Self {
+        Eight(from_fn(|i| self.0[i] * other.0[i]))
+    }
+    #[inline(always)]
+    fn negate_where(self, mask: u8) -> Self {
+        Eight(from_fn(|i| if mask >> i & 1 == 1 { -self.0[i] } else { self.0[i] }))
+    }
+}
+
+/// `−y` of a reduced element in a backend's form: whatever the form, it is `p − y`.
+#[inline(always)]
+pub(crate) fn negated<F: Field>(y: [u64; 4]) -> [u64; 4] {
+    if y == [0; 4] { y } else { minus(F::P, y) }
+}

@@ -1,0 +1,70 @@
+//! Sums over segments of a list of points, by rounds of pairwise additions.
+
+use crate::affine::{Addition, Scratch, Summand, add_all, copy};
+use crate::coordinate::Group;
+use crate::lanes::Backend;
+
+/// For each segment of `summands` (`ends[i]` is where segment i ends and the next begins) its sum; `None` for
+/// infinity. Sources with a negative summand must be in reduced form.
+#[inline(always)]
+pub(crate) fn sums<G: Group, B: Backend>(
+    source: &[G::Stored],
+    summands: &[Summand],
+    ends: &[u32],
+) -> Vec<Option<G::Stored>> {
+    let mut scratch = Scratch::new();
+    let (mut additions, mut holes) = (Vec::new(), Vec::new());
+    // (first, count) of each segment, at first in `summands`, then in `points`.
+    let mut places = Vec::with_capacity(ends.len());
+    let mut begin = 0;
+    for end in ends {
+        places.push((begin, end - begin));
+        begin = *end;
+    }
+    let round = |places: &mut [(u32, u32)], additions: &mut Vec<Addition>, at: &dyn Fn(u32) -> Summand| {
+        additions.clear();
+        let mut to = 0;
+        let mut singles = Vec::new();
+        for (first, count) in places.iter_mut() {
+            let begin = to;
+            for pair in 0..*count / 2 {
+                let left = *first + 2 * pair;
+                additions.push(Addition { left: at(left), right: at(left + 1), to });
+                to += 1;
+            }
+            if *count % 2 == 1 {
+                singles.push((at(*first + *count - 1), to));
+                to += 1;
+            }
+            (*first, *count) = (begin, to - begin);
+        }
+        (singles, to as usize)
+    };
+    let (singles, total) = round(&mut places, &mut additions, &|n| summands[n as usize]);
+    let mut points = vec![G::Stored::default(); total];
+    singles.into_iter().for_each(|(summand, to)| points[to as usize] = copy(source, summand));
+    add_all::<G, B>(source, &additions, &mut points, &mut scratch, &mut holes);
+    close(&mut places, &mut holes, &mut points);
+    let mut others = Vec::new();
+    while places.iter().any(|(_, count)| *count > 1) {
+        let (singles, total) = round(&mut places, &mut additions, &|n| Summand::new(n as usize, false));
+        others.resize(total, G::Stored::default());
+        singles.into_iter().for_each(|(summand, to)| others[to as usize] = points[summand.index()]);
+        add_all::<G, B>(&points, &additions, &mut others, &mut scratch, &mut holes);
+        std::mem::swap(&mut points, &mut others);
+        close(&mut places, &mut holes, &mut points);
+    }
+    places.iter().map(|(first, count)| (*count == 1).then(|| points[*first as usize])).collect()
+}
+
+/// Fills the holes that infinities left with the last point of their segment.
+fn close<P: Copy>(places: &mut [(u32, u32)], holes: &mut Vec<u32>, points: &mut [P]) {
+    // From behind, so that a segment's last point is never itself a hole.
+    holes.sort_unstable();
+    while let Some(hole) = holes.pop() {
+        let segment = places.partition_point(|(first, count)| first + count <= hole);
+        let (first, count) = &mut places[segment];
+        *count -= 1;
+        points[hole as usize] = points[(*first + *count) as usize];
+    }
+}

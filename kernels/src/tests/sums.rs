@@ -1,0 +1,92 @@
+//! Sums of multiples against ark's, with every edge that the batched additions have.
+
+use crate::{Comb, FixedBases, G1, G2, Group, Machine};
+use ark_bn254::{Fr, G1Affine, G2Affine};
+use ark_ec::{AffineRepr, CurveGroup};
+use ark_ff::{AdditiveGroup, Field, UniformRand, Zero};
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+
+fn plain<A: AffineRepr<ScalarField = Fr>>(points: &[A], scalars: &[Fr]) -> A::Group {
+    points.iter().zip(scalars).map(|(p, s)| *p * s).sum()
+}
+
+fn hold<G: Group>(points: &[G::Affine], scalars: &[Fr], windows: &[usize], what: &str)
+where
+    G::Affine: AffineRepr<ScalarField = Fr>,
+{
+    let want = plain(points, scalars);
+    for machine in Machine::all() {
+        for window in windows {
+            let table = FixedBases::<G>::new(machine, points, *window);
+            assert!(table.sum(scalars) == want, "{what}: {}, window {window}", machine.name());
+        }
+    }
+}
+
+fn edges<G: Group>(random: usize)
+where
+    G::Affine: AffineRepr<ScalarField = Fr>,
+{
+    let mut rng = StdRng::seed_from_u64(3);
+    type P<G> = <<G as Group>::Affine as AffineRepr>::Group;
+    let windows = [2, 3, 8, 13];
+    let some: Vec<G::Affine> = (0..random).map(|_| P::<G>::rand(&mut rng).into_affine()).collect();
+    let any: Vec<Fr> = (0..random).map(|_| Fr::rand(&mut rng)).collect();
+    hold::<G>(&some, &any, &[2, 5, 11, 13, 15, 16], "random");
+    hold::<G>(&some, &any[..random / 2], &windows, "fewer scalars");
+    hold::<G>(&[], &any, &windows, "no points");
+    for scalar in [Fr::ZERO, Fr::ONE, -Fr::ONE, Fr::from(2u8), Fr::from(u64::MAX), Fr::from(2u8).pow([253])] {
+        hold::<G>(&some, &vec![scalar; random], &windows, "equal scalars");
+    }
+    let one = some[0];
+    let minus = (-one.into_group()).into_affine();
+    hold::<G>(&vec![one; random], &any, &windows, "repeated bases");
+    let ones = vec![Fr::ONE; random];
+    hold::<G>(&vec![one; random], &ones, &windows, "repeated bases and equal scalars");
+    let opposite: Vec<G::Affine> = (0..random).map(|i| if i % 2 == 0 { one } else { minus }).collect();
+    hold::<G>(&opposite, &ones, &windows, "everything cancels");
+    let three: Vec<G::Affine> = (0..random).map(|i| if i % 3 == 0 { one } else { minus }).collect();
+    hold::<G>(&three, &ones, &windows, "much cancels");
+    let mut holes = some.clone();
+    holes.iter_mut().step_by(3).for_each(|p| *p = G::Affine::zero());
+    hold::<G>(&holes, &any, &windows, "infinity among the bases");
+    hold::<G>(&vec![G::Affine::zero(); 9], &any, &windows, "nothing but infinity");
+    let mut mixed = some;
+    let copied: Vec<G::Affine> = mixed.iter().take(random / 4).copied().collect();
+    mixed.extend(copied.iter().map(|p| (-p.into_group()).into_affine()));
+    mixed.extend(&copied);
+    let few: Vec<Fr> = (0..mixed.len()).map(|i| Fr::from(i as u64 % 3)).collect();
+    hold::<G>(&mixed, &few, &windows, "small scalars, equal and opposite points");
+}
+
+#[test]
+fn sums_in_g1_equal_ark() {
+    edges::<G1>(301);
+}
+
+#[test]
+fn sums_in_g2_equal_ark() {
+    edges::<G2>(61);
+}
+
+fn comb<A: AffineRepr<ScalarField = Fr>>() {
+    let mut rng = StdRng::seed_from_u64(4);
+    let point = A::Group::rand(&mut rng).into_affine();
+    let comb = Comb::new(point);
+    assert!(comb.point() == point);
+    let mut scalars = vec![Fr::ZERO, Fr::ONE, -Fr::ONE, Fr::from(127u8), Fr::from(128u8), Fr::from(129u8)];
+    scalars.extend((0..254).map(|bit| Fr::from(2u8).pow([bit])));
+    scalars.extend((0..254).map(|bit| Fr::from(2u8).pow([bit]) - Fr::ONE));
+    scalars.extend((0..100).map(|_| Fr::rand(&mut rng)));
+    for scalar in scalars {
+        assert!(comb.mul(&scalar) == point * scalar, "{scalar}");
+    }
+    assert!(Comb::new(A::zero()).mul(&-Fr::ONE).is_zero());
+}
+
+#[test]
+fn combs_equal_ark() {
+    comb::<G1Affine>();
+    comb::<G2Affine>();
+}

@@ -1,0 +1,118 @@
+//! Blinding factors that cannot repeat, and the last step of every proof.
+
+use ark_bn254::{G1Affine, G1Projective, G2Affine, G2Projective};
+use ark_ec::CurveGroup;
+use ark_ff::{Field, PrimeField, Zero};
+use ark_serialize::CanonicalSerialize;
+use rand::{CryptoRng, RngCore};
+use sha2::{Digest, Sha256, Sha512};
+use veilpass_circuits::Witness;
+use veilpass_kernels::Comb;
+use veilpass_protocol::field::{Fr, to_bytes};
+use veilpass_protocol::presentation::PROOF_BYTES;
+use veilpass_protocol::statement::Statement;
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+
+/// What the holder's own secrets add to the blinding: without it nobody can say which factors a given RNG
+/// would lead to.
+#[derive(Clone, Zeroize, ZeroizeOnDrop)]
+pub(super) struct BlindingKey([u8; 32]);
+
+impl BlindingKey {
+    /// From the holder's secrets.
+    pub fn new(witness: &Witness) -> BlindingKey {
+        let mut hash = Sha256::new();
+        hash.update("veilpass:blinding-key:v1");
+        for secret in [&witness.k, &witness.d, &witness.slot] {
+            hash.update(Zeroizing::new(to_bytes(secret)));
+        }
+        BlindingKey(hash.finalize().into())
+    }
+}
+
+/// A proof with nothing to hide it, as sums of the key's points. It is never encoded.
+pub(super) struct Unblinded {
+    pub a: G1Projective,
+    pub b: G2Projective,
+    pub c: G1Projective,
+}
+
+/// The two factors of [`Factors::draw`].
+pub(super) struct Factors {
+    pub rho: Zeroizing<Fr>,
+    pub t: Zeroizing<Fr>,
+}
+
+impl Factors {
+    /// Hedged: ρ and t are hashed from the holder's key, 32 fresh bytes, all public inputs and the point A
+    /// that they hide. Should the RNG repeat itself, two presentations still have different factors; with
+    /// equal ones anybody could interpolate a proof for any challenge. Calling again goes on from `attempt`.
+    pub fn draw<R: RngCore + CryptoRng>(
+        key: &BlindingKey,
+        statement: &Statement,
+        a: &G1Affine,
+        attempt: u8,
+        rng: &mut R,
+    ) -> Factors {
+        let mut fresh = Zeroizing::new([0u8; 32]);
+        rng.fill_bytes(&mut *fresh);
+        let mut seed = Sha512::new();
+        seed.update("veilpass:blind:v1");
+        seed.update(key.0);
+        seed.update(fresh.as_slice());
+        for input in statement.to_array() {
+            seed.update(to_bytes(&input));
+        }
+        for coordinate in [a.x, a.y] {
+            for limb in coordinate.into_bigint().0 {
+                seed.update(limb.to_be_bytes());
+            }
+        }
+        seed.update([attempt]);
+        let factor = |name: &str| {
+            let mut wide: [u8; 64] = seed.clone().chain_update(name).finalize().into();
+            let factor = Zeroizing::new(Fr::from_be_bytes_mod_order(&wide));
+            wide.zeroize();
+            factor
+        };
+        Factors { rho: factor("rho"), t: factor("t") }
+    }
+}
+
+/// `(A/ρ, ρB + ρtδ, C + tA)`: with fresh factors it is distributed like an honest proof of the same
+/// statement (ePrint 2020/811, Theorem 3). `None` if ρ is zero or a point is infinity.
+pub(super) fn blind(
+    proof: &Unblinded,
+    delta: &Comb<G2Affine>,
+    factors: &Factors,
+) -> Option<[u8; PROOF_BYTES]> {
+    let inverse = Zeroizing::new(factors.rho.inverse()?);
+    let a = proof.a * *inverse;
+    let mut b = proof.b * *factors.rho;
+    delta.add_multiple(&mut b, &(*factors.rho * *factors.t));
+    let c = proof.c + proof.a * *factors.t;
+    encode(a, b, c)
+}
+
+/// The 128 bytes `A ‖ B ‖ C`; `None` if a point is infinity.
+pub(super) fn encode(a: G1Projective, b: G2Projective, c: G1Projective) -> Option<[u8; PROOF_BYTES]> {
+    if a.is_zero() || b.is_zero() || c.is_zero() {
+        return None;
+    }
+    let g1 = G1Projective::normalize_batch(&[a, c]);
+    let mut bytes = [0; PROOF_BYTES];
+    (g1[0], b.into_affine(), g1[1]).serialize_compressed(&mut bytes[..]).ok()?;
+    Some(bytes)
+}
+
+/// Blinds with fresh factors; `None` if a point stays infinity whatever the factors are.
+pub(super) fn blinded<R: RngCore + CryptoRng>(
+    proof: &Unblinded,
+    delta: &Comb<G2Affine>,
+    key: &BlindingKey,
+    statement: &Statement,
+    rng: &mut R,
+) -> Option<[u8; PROOF_BYTES]> {
+    let a = proof.a.into_affine();
+    (0..=u8::MAX).find_map(|attempt| blind(proof, delta, &Factors::draw(key, statement, &a, attempt, rng)))
+}

@@ -1,0 +1,88 @@
+//! The quotient `H = (A·B − C)/Z` of a satisfied assignment, Z = X^n − 1, n = 8,192.
+//!
+//! On the odd coset Z is −2. With P the interpolation there of the product A·B, `H = −(P − C)/2` coefficient
+//! by coefficient, because both sides have fewer than n of them. C needs no matrix: on a satisfied
+//! assignment its values are the products of the rows.
+
+use ark_ff::{AdditiveGroup, Field};
+use std::sync::OnceLock;
+use veilpass_circuits::shape;
+use veilpass_circuits::system::RowValues;
+use veilpass_kernels::{Domain, Machine};
+use veilpass_protocol::field::Fr;
+use veilpass_protocol::statement::INPUTS;
+use zeroize::Zeroizing;
+
+/// The polynomials of an assignment, by their coefficients.
+pub(super) struct Polynomials {
+    a: Zeroizing<Vec<Fr>>,
+    /// B, which the late challenge needs too.
+    pub b: Zeroizing<Vec<Fr>>,
+    c: Zeroizing<Vec<Fr>>,
+}
+
+/// The domain and what does not depend on an assignment.
+pub(super) struct Quotient {
+    machine: Machine,
+    domain: OnceLock<Domain>,
+}
+
+impl Quotient {
+    pub fn new(machine: Machine) -> Quotient {
+        Quotient { machine, domain: OnceLock::new() }
+    }
+
+    fn domain(&self) -> &Domain {
+        self.domain.get_or_init(|| {
+            let matrices = shape().matrices();
+            let size = (matrices.rows() + matrices.inputs).next_power_of_two();
+            match Domain::new(self.machine, size) {
+                Some(domain) => domain,
+                None => unreachable!("the circuit has between 64 and 2^27 rows"),
+            }
+        })
+    }
+
+    /// Interpolates. After the circuit's rows each public input has a row of its own with A = the input and
+    /// B = C = 0, as ark-groth16 has it.
+    pub fn polynomials(&self, wires: &[Fr], mut rows: RowValues) -> Polynomials {
+        let c = Zeroizing::new(rows.a.iter().zip(rows.b.iter()).map(|(a, b)| *a * b).collect::<Vec<Fr>>());
+        rows.a.extend(wires.iter().take(INPUTS + 1));
+        let domain = self.domain();
+        let interpolate = |values: &[Fr]| Zeroizing::new(domain.coefficients(values));
+        let (a, (b, c)) =
+            rayon::join(|| interpolate(&rows.a), || rayon::join(|| interpolate(&rows.b), || interpolate(&c)));
+        Polynomials { a, b, c }
+    }
+
+    /// The coefficients of H; the last, which is zero, is left out.
+    pub fn divide(&self, of: &Polynomials) -> Zeroizing<Vec<Fr>> {
+        let domain = self.domain();
+        let (mut values, b) = rayon::join(
+            || Zeroizing::new(domain.odd_values(&of.a)),
+            || Zeroizing::new(domain.odd_values(&of.b)),
+        );
+        values.iter_mut().zip(b.iter()).for_each(|(a, b)| *a *= b);
+        let mut h = Zeroizing::new(domain.odd_coefficients(&values));
+        let minus_half = -Fr::ONE / Fr::from(2u8);
+        h.iter_mut().zip(of.c.iter()).for_each(|(p, c)| *p = (*p - c) * minus_half);
+        h.pop();
+        h
+    }
+
+    /// `(ωʲ/n)·B(X)/(X − ωʲ)`, with j the row of the challenge: what H gains when the challenge grows by one.
+    /// Exact, since B is zero in that row; by synthetic division.
+    pub fn per_challenge(&self, b: &[Fr]) -> Zeroizing<Vec<Fr>> {
+        let domain = self.domain();
+        let row = shape().matrices().rows() + INPUTS;
+        let root = domain.root().pow([row as u64]);
+        let scale = root / Fr::from(domain.size() as u64);
+        let mut out = Zeroizing::new(vec![Fr::ZERO; b.len().saturating_sub(1)]);
+        let mut carry = Fr::ZERO;
+        for (out, b) in out.iter_mut().zip(b.iter().skip(1)).rev() {
+            carry = carry * root + b;
+            *out = carry * scale;
+        }
+        out
+    }
+}

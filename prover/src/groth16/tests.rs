@@ -1,0 +1,291 @@
+//! The engine against ark-groth16, its slow twin, bit for bit.
+
+use super::blinding::{BlindingKey, Factors, Unblinded, blind, encode};
+use super::*;
+use ark_bn254::Bn254;
+use ark_ec::CurveGroup;
+use ark_ff::{AdditiveGroup, Field, UniformRand};
+use ark_groth16::Groth16;
+use ark_serialize::CanonicalDeserialize;
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use std::sync::LazyLock;
+use veilpass_circuits::attest::cases;
+use veilpass_circuits::{assign, assign_rows, shape};
+use veilpass_kernels::Machine;
+use veilpass_params::dev;
+use veilpass_protocol::field::Fr;
+use zeroize::Zeroizing;
+
+/// One engine for each machine that is there.
+static ENGINES: LazyLock<Vec<Engine>> = LazyLock::new(|| {
+    let machines = Machine::all().into_iter();
+    machines.map(|m| Engine::on(m, KEY.clone()).unwrap()).collect()
+});
+
+static KEY: LazyLock<veilpass_params::ProvingKey> = LazyLock::new(|| dev::proving_key().unwrap());
+
+type ArkProof = ark_groth16::Proof<Bn254>;
+
+fn ark_proof(statement: &Statement, witness: &Witness, r: Fr, s: Fr) -> ArkProof {
+    let (m, assignment) = (shape().matrices(), assign(statement, witness));
+    let key = &*KEY;
+    let (inputs, rows) = (m.inputs, m.rows());
+    Groth16::<Bn254>::create_proof_with_reduction_and_matrices(
+        key.groth16(),
+        r,
+        s,
+        &m.abc,
+        inputs,
+        rows,
+        &assignment,
+    )
+    .unwrap()
+}
+
+/// What ark's verifier says.
+fn ark_accepts(statement: &Statement, bytes: &[u8; PROOF_BYTES]) -> bool {
+    let vk = ark_groth16::prepare_verifying_key(&KEY.groth16().vk);
+    let proof = ArkProof::deserialize_compressed(&bytes[..]).unwrap();
+    Groth16::<Bn254>::verify_proof(&vk, &proof, &statement.to_array()).unwrap()
+}
+
+fn good_cases(n: usize, seed: u64) -> Vec<(Statement, Witness)> {
+    let mut rng = StdRng::seed_from_u64(seed);
+    (0..n)
+        .map(|_| {
+            let case = cases::random(&mut rng);
+            (case.statement, case.witness)
+        })
+        .collect()
+}
+
+fn unblinded(engine: &Engine, statement: &Statement, witness: &Witness) -> Unblinded {
+    let (wires, rows) = assign_rows(statement, witness);
+    assert_eq!(rows.failing, None);
+    engine.unblinded(&wires, &engine.quotient().polynomials(&wires, rows))
+}
+
+fn any_factors(rng: &mut StdRng) -> Factors {
+    Factors { rho: Zeroizing::new(Fr::rand(rng)), t: Zeroizing::new(Fr::rand(rng)) }
+}
+
+#[test]
+fn rows_and_wires_are_those_of_the_matrices() {
+    let mut rng = StdRng::seed_from_u64(21);
+    for n in 0..40 {
+        let mut case = cases::random(&mut rng);
+        if n % 2 == 1 {
+            cases::bend(&mut case, &mut rng);
+        }
+        let (wires, rows) = assign_rows(&case.statement, &case.witness);
+        assert!(*wires == *assign(&case.statement, &case.witness));
+        assert_eq!(rows.failing, shape().failing_clause(&wires));
+        let matrices = shape().matrices();
+        assert_eq!((rows.a.len(), rows.b.len()), (matrices.rows(), matrices.rows()));
+        for row in 0..matrices.rows() {
+            let [a, b, _] = matrices.evaluate(row, &wires);
+            assert_eq!((rows.a[row], rows.b[row]), (a, b), "row {row}");
+        }
+    }
+}
+
+#[test]
+fn the_unblinded_proof_is_arks() {
+    for (statement, witness) in good_cases(4, 22) {
+        let ark = ark_proof(&statement, &witness, Fr::ZERO, Fr::ZERO);
+        for engine in ENGINES.iter() {
+            let ours = unblinded(engine, &statement, &witness);
+            assert!(ours.a.into_affine() == ark.a, "{}", engine.machine());
+            assert!(ours.b.into_affine() == ark.b, "{}", engine.machine());
+            assert!(ours.c.into_affine() == ark.c, "{}", engine.machine());
+        }
+    }
+}
+
+/// With equal factors the late challenge gives the bytes of the ordinary way; and both are what a stranger
+/// makes of ark's proof with `rerandomise`'s formula.
+#[test]
+fn a_prepared_presentation_is_the_ordinary_proof_bit_for_bit() {
+    let mut rng = StdRng::seed_from_u64(23);
+    for (statement, witness) in good_cases(2, 24) {
+        for engine in ENGINES.iter() {
+            let prepared = engine.prepare(&statement, &witness, &mut rng).unwrap();
+            let delta = engine.combs().1;
+            for challenge in [Fr::ZERO, Fr::ONE, -Fr::ONE, statement.challenge, Fr::rand(&mut rng)] {
+                let asked = Statement { challenge, ..statement.clone() };
+                let factors = any_factors(&mut rng);
+                let late = prepared.blind(challenge, &factors).unwrap();
+                assert_eq!(Some(late), blind(&unblinded(engine, &asked, &witness), delta, &factors));
+                let ark = ark_proof(&asked, &witness, Fr::ZERO, Fr::ZERO);
+                let (rho, t) = (*factors.rho, *factors.t);
+                let same = encode(
+                    ark.a * rho.inverse().unwrap(),
+                    ark.b * rho + delta.point() * (rho * t),
+                    ark.a * t + ark.c,
+                );
+                assert_eq!(Some(late), same);
+                assert!(ark_accepts(&asked, &late));
+                let other = Statement { challenge: challenge + Fr::ONE, ..asked };
+                assert!(!ark_accepts(&other, &late), "bound to its challenge");
+            }
+        }
+    }
+}
+
+/// ark's own blinding is of the same kind: its proof with (r, s) is ours with some (ρ, t).
+#[test]
+fn proofs_of_every_path_are_accepted_by_ark() {
+    let mut rng = StdRng::seed_from_u64(25);
+    let cases = good_cases(3, 26);
+    for engine in ENGINES.iter() {
+        let (first, witness) = &cases[0];
+        let mut session = engine.session(first, witness).unwrap();
+        for (statement, witness) in &cases {
+            let cold = engine.prove(statement, witness, &mut rng).unwrap();
+            assert!(ark_accepts(statement, &cold));
+            session.turn_to(statement, witness).unwrap();
+            let turned = session.prove(&mut rng).unwrap();
+            assert!(ark_accepts(statement, &turned));
+            assert_ne!(cold, turned);
+            let prepared = session.prepare(&mut rng).unwrap();
+            let repeated = prepared.present(statement.challenge, &mut rng).unwrap();
+            assert!(ark_accepts(statement, &repeated));
+        }
+    }
+}
+
+/// A session that turned has the sums of one that began there.
+#[test]
+fn a_session_forgets_where_it_came_from() {
+    let cases = good_cases(3, 27);
+    for engine in ENGINES.iter() {
+        let mut session = engine.session(&cases[0].0, &cases[0].1).unwrap();
+        for (statement, witness) in cases.iter().rev() {
+            session.turn_to(statement, witness).unwrap();
+            let mut bad = statement.clone();
+            bad.pseudonym += Fr::ONE;
+            assert!(matches!(session.turn_to(&bad, witness), Err(ProveError::Unsatisfied(Clause::S4))));
+            let (sums, late) = session.sums();
+            let (fresh, fresh_late) = engine.session(statement, witness).unwrap().sums();
+            assert!((sums.a, sums.b, sums.c, late) == (fresh.a, fresh.b, fresh.c, fresh_late));
+        }
+    }
+}
+
+/// An RNG that always gives zeros.
+struct Stuck;
+
+impl RngCore for Stuck {
+    fn next_u32(&mut self) -> u32 {
+        0
+    }
+    fn next_u64(&mut self) -> u64 {
+        0
+    }
+    fn fill_bytes(&mut self, dest: &mut [u8]) {
+        dest.fill(0);
+    }
+    fn try_fill_bytes(&mut self, dest: &mut [u8]) -> Result<(), rand::Error> {
+        dest.fill(0);
+        Ok(())
+    }
+}
+impl CryptoRng for Stuck {}
+
+#[test]
+fn blinding_differs_even_with_a_stuck_rng() {
+    let (statement, witness) = good_cases(1, 28).remove(0);
+    let engine = &ENGINES[0];
+    let a = engine.combs().0.point();
+    let key = BlindingKey::new(&witness);
+    let draw = |key: &BlindingKey, statement: &Statement, a: &ark_bn254::G1Affine, attempt| {
+        let factors = Factors::draw(key, statement, a, attempt, &mut Stuck);
+        [*factors.rho, *factors.t]
+    };
+    let mut seen = Vec::new();
+    for n in 0..14 {
+        let mut inputs = statement.to_array();
+        inputs[n] += Fr::ONE;
+        seen.extend(draw(&key, &Statement::from_array(inputs), &a, 0));
+    }
+    seen.extend(draw(&key, &statement, &a, 0));
+    seen.extend(draw(&key, &statement, &a, 1));
+    seen.extend(draw(&key, &statement, &(-a), 0));
+    let other = Witness { k: witness.k + Fr::ONE, ..witness.clone() };
+    seen.extend(draw(&BlindingKey::new(&other), &statement, &a, 0));
+    let count = seen.len();
+    seen.sort();
+    seen.dedup();
+    assert_eq!((seen.len(), count), (36, 36));
+
+    // Two presentations of one state with that RNG: for two challenges nothing repeats, so no line through
+    // them gives a third. The same challenge twice gives the same bytes, which is no new proof.
+    let prepared = engine.prepare(&statement, &witness, &mut Stuck).unwrap();
+    let [p, q, again] =
+        [1u8, 2, 1].map(|m| Proof::deserialize(&prepared.present(Fr::from(m), &mut Stuck).unwrap()));
+    assert!(p.b != q.b && p.a != q.a && p.c != q.c);
+    assert!(p == again);
+    // The line through two challenges with equal factors, which is the attack: it works when they are equal …
+    let mut rng = StdRng::seed_from_u64(29);
+    let factors = any_factors(&mut rng);
+    let [p0, p1, p7] =
+        [0u8, 1, 7].map(|m| Proof::deserialize(&prepared.blind(Fr::from(m), &factors).unwrap()));
+    assert!(p7.matches_line(&p0, &p1, Fr::from(7u8)), "positive control");
+    // … and not when they are drawn.
+    let [p0, p1, p7] =
+        [0u8, 1, 7].map(|m| Proof::deserialize(&prepared.present(Fr::from(m), &mut Stuck).unwrap()));
+    assert!(!p7.matches_line(&p0, &p1, Fr::from(7u8)));
+}
+
+#[derive(PartialEq)]
+struct Proof(ArkProof);
+
+impl std::ops::Deref for Proof {
+    type Target = ArkProof;
+    fn deref(&self) -> &ArkProof {
+        &self.0
+    }
+}
+
+impl Proof {
+    fn deserialize(bytes: &[u8; PROOF_BYTES]) -> Proof {
+        Proof(ArkProof::deserialize_compressed(&bytes[..]).unwrap())
+    }
+
+    /// Whether it lies on the line through the proofs for the challenges 0 and 1.
+    fn matches_line(&self, at_zero: &Proof, at_one: &Proof, m: Fr) -> bool {
+        let line = |p: ark_bn254::G1Affine, q: ark_bn254::G1Affine| (p + (q - p) * m).into_affine();
+        self.a == line(at_zero.a, at_one.a) && self.c == line(at_zero.c, at_one.c) && self.b == at_zero.b
+    }
+}
+
+/// A key that is malformed where only the late challenge looks, or only the ordinary proof: no state comes
+/// out of either.
+#[test]
+fn a_malformed_key_prepares_nothing() {
+    let (statement, witness) = good_cases(1, 30).remove(0);
+    let mut rng = StdRng::seed_from_u64(31);
+    let engine = &ENGINES[ENGINES.len() - 1];
+    let good = engine.prepare(&statement, &witness, &mut rng).unwrap();
+    let h = |damage: &dyn Fn(&mut ark_groth16::ProvingKey<Bn254>)| {
+        let mut key = KEY.groth16().clone();
+        damage(&mut key);
+        let key = veilpass_params::ProvingKey::from_groth16(veilpass_verifier::Origin::Dev, key).unwrap();
+        Engine::new(key).unwrap().prepare(&statement, &witness, &mut StdRng::seed_from_u64(32)).err()
+    };
+    assert_eq!(h(&|_| ()), None, "control");
+    assert_eq!(h(&|key| key.h_query[8000] = key.h_query[7999]), Some(ProveError::SelfCheck));
+    assert_eq!(h(&|key| key.l_query[3] = key.l_query[4]), Some(ProveError::SelfCheck));
+    assert_eq!(h(&|key| key.a_query[1000] = key.a_query[1001]), Some(ProveError::SelfCheck));
+    // A state that is right at one of the two challenges is wrong at the other: either check alone misses it.
+    for (right, wrong) in [(Fr::ZERO, Fr::ONE), (Fr::ONE, Fr::ZERO)] {
+        let shift = ark_bn254::G1Projective::rand(&mut rng);
+        let bent = good.bent(shift, right);
+        let check = |m| {
+            let asked = Statement { challenge: m, ..statement.clone() };
+            engine.checked(&asked, bent.present(m, &mut StdRng::seed_from_u64(33)).unwrap()).map(|_| ())
+        };
+        assert_eq!((check(right), check(wrong)), (Ok(()), Err(ProveError::SelfCheck)));
+    }
+}
