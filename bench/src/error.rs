@@ -69,6 +69,9 @@ pub enum BenchError {
     /// The report could not be written as JSON.
     #[error("writing JSON: {0}")]
     Json(#[from] serde_json::Error),
+    /// Bytes that are no report.
+    #[error("not a report of this bench: {0}")]
+    Report(String),
     /// Semaphore could not be installed, or did not run.
     #[error(transparent)]
     Semaphore(#[from] crate::semaphore::SemaphoreError),

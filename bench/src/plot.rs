@@ -94,7 +94,8 @@ fn dots(name: &'static str, title: &str, axis: &str, lines: &[Line]) -> Result<O
     }
     // Whole powers of ten, so that the axis has labels; room on the right for the numbers beside the points.
     let (low, high) = ((low * 0.8).log10().floor(), (high * 1.5).log10().ceil());
-    let (low, high) = (10f64.powf(low), 10f64.powf(high));
+    // A little more on the left: the axis has no label on its very end.
+    let (low, high) = (10f64.powf(low) * 0.999, 10f64.powf(high));
     listed(name, title, axis, lines, (low..high).log_scale(), low, false)
 }
 

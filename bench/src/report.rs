@@ -134,9 +134,14 @@ impl Report {
         Ok(serde_json::to_string_pretty(self)?)
     }
 
-    /// Reads it again.
+    /// Reads it again; of this schema only.
     pub fn from_json(text: &str) -> Result<Report, BenchError> {
-        Ok(serde_json::from_str(text)?)
+        let report: Report = serde_json::from_str(text).map_err(|e| BenchError::Report(e.to_string()))?;
+        if report.schema == SCHEMA {
+            Ok(report)
+        } else {
+            Err(BenchError::Report(format!("its schema is {:?}, not {SCHEMA:?}", report.schema)))
+        }
     }
 
     /// The figures as CSV, with a line of names. No field holds a comma or a quote.
@@ -189,6 +194,9 @@ mod tests {
     fn json_reads_back_and_csv_has_a_line_each() {
         let report = full();
         assert_eq!(Report::from_json(&report.to_json().unwrap()).unwrap(), report);
+        let other = report.to_json().unwrap().replace(SCHEMA, "another");
+        assert!(Report::from_json(&other).unwrap_err().to_string().contains("another"));
+        assert!(Report::from_json("{}").is_err());
         assert_eq!(report.to_csv().lines().count(), 1 + report.results.len());
         assert!(report.to_csv().contains("prove_cold,ark,2,ms,8,8,8,1\n"));
     }

@@ -1,11 +1,12 @@
 //! `veilpass bench`: what everything costs, beside what others cost.
 
+use crate::common::read_text;
 use crate::outcome::{Failure, Reply};
 use crate::progress;
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 use veilpass_bench::peak::{Child, Probe};
-use veilpass_bench::{BenchError, Budget, Compare, Event, Options, page, text};
+use veilpass_bench::{BenchError, Budget, Compare, Event, Options, Report, page, text};
 
 /// What to measure.
 #[derive(Debug, Args)]
@@ -25,8 +26,11 @@ pub struct Bench {
     /// Folder into which Semaphore's packages are installed
     #[arg(long, default_value = "bench/semaphore")]
     semaphore: PathBuf,
+    /// Measure nothing: take the figures of this JSON, of an earlier run
+    #[arg(long, value_name = "JSON", conflicts_with_all = ["quick", "compare", "threads"])]
+    from: Option<PathBuf>,
     /// Do one thing, then say how much memory it took
-    #[arg(long, hide = true, conflicts_with_all = ["quick", "compare", "out"])]
+    #[arg(long, hide = true, conflicts_with_all = ["quick", "compare", "threads", "out", "from"])]
     probe: Option<String>,
 }
 
@@ -46,6 +50,23 @@ pub fn run(what: &Bench) -> Result<Reply, Failure> {
         let bytes = bytes.run().map_err(fault)?.map_or("unknown".to_owned(), |bytes| bytes.to_string());
         return Ok(Reply::raw(bytes.clone(), bytes));
     }
+    let report = match &what.from {
+        Some(file) => {
+            let bad = |e: BenchError| Failure::Usage(format!("--from {}: {e}", file.display()));
+            Report::from_json(&read_text(file)?).map_err(bad)?
+        }
+        None => measured(what)?,
+    };
+    let mut text = text::text(&report);
+    if let Some(folder) = &what.out {
+        for file in page::write(&report, folder).map_err(fault)? {
+            text += &format!("\nwritten: {}", file.display());
+        }
+    }
+    Reply::new(&report, text)
+}
+
+fn measured(what: &Bench) -> Result<Report, Failure> {
     let program = std::env::current_exe().map_err(|e| Failure::fault("this program's own file", e))?;
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let options = Options {
@@ -70,14 +91,7 @@ pub fn run(what: &Bench) -> Result<Reply, Failure> {
         Event::Done => bar.inc(1),
     });
     bar.finish_and_clear();
-    let report = report.map_err(fault)?;
-    let mut text = text::text(&report);
-    if let Some(folder) = &what.out {
-        for file in page::write(&report, folder).map_err(fault)? {
-            text += &format!("\nwritten: {}", file.display());
-        }
-    }
-    Ok(Reply::raw(report.to_json().map_err(fault)?, text))
+    report.map_err(fault)
 }
 
 fn fault(e: BenchError) -> Failure {

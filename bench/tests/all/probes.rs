@@ -27,6 +27,7 @@ fn a_child_that_answers_otherwise_is_an_error_in_words() {
 
 #[test]
 fn proving_takes_memory_and_says_how_much() {
+    let _alone = crate::alone();
     if let Some(bytes) = Probe::Prove.run().unwrap() {
         assert!(bytes > 4 << 20, "{bytes}");
     }

@@ -5,6 +5,7 @@ use veilpass_bench::{Budget, Compare, Event, Options, page, run, text};
 
 #[test]
 fn a_run_gives_a_report_a_page_and_pictures() {
+    let _alone = crate::alone();
     let shortest = Budget {
         key: 0.0,
         proofs: 0.0,
