@@ -1,7 +1,7 @@
 //! Repeated work under the clock, several subjects in alternation.
 //!
-//! What is compared takes turns, one run each per round: whatever disturbs the machine for a while disturbs all
-//! of them. The first round is not counted.
+//! What is compared takes turns, round by round: whatever disturbs the machine for a while disturbs all
+//! of them. The first round is not counted, except where a round can take minutes ([`Effort::of_few`]).
 
 use crate::clock::{Begun, ms};
 use crate::error::BenchError;
@@ -32,13 +32,6 @@ impl<'a> Subject<'a> {
         work: impl FnMut() -> Result<(), BenchError> + Send + 'a,
     ) -> Subject<'a> {
         Subject { name: name.into(), by, per_run: 1, work: Box::new(work) }
-    }
-
-    /// The work so many times in each run; times are per one of them.
-    pub fn times(self, count: usize) -> Subject<'a> {
-        let mut work = self.work;
-        let repeated = move || (0..count.max(1)).try_for_each(|_| work());
-        Subject { per_run: self.per_run * count.max(1), work: Box::new(repeated), ..self }
     }
 
     /// Times are per one of `count` things that a run does.
@@ -87,22 +80,29 @@ pub fn alternate(
     let pool = pool(threads)?;
     let mut times: Vec<(Vec<f64>, Vec<f64>)> = subjects.iter().map(|_| Default::default()).collect();
     pool.install(|| {
+        let mut repeats = vec![1; subjects.len()];
         if effort.warm_up {
+            let mut first = Vec::with_capacity(subjects.len());
             for subject in &mut subjects {
+                let begun = Instant::now();
                 (subject.work)()?;
+                first.push(begun.elapsed());
             }
+            repeats = shares(&first);
         }
         let begun = Instant::now();
         for round in 0..effort.at_most {
             if round >= effort.at_least && begun.elapsed() > effort.time {
                 break;
             }
-            for (subject, (wall, cpu)) in subjects.iter_mut().zip(&mut times) {
-                let begun = Begun::now();
-                (subject.work)()?;
-                let took = begun.took();
-                wall.push(ms(took.wall) / subject.per_run as f64);
-                cpu.push(ms(took.cpu) / subject.per_run as f64);
+            for ((subject, (wall, cpu)), repeats) in subjects.iter_mut().zip(&mut times).zip(&repeats) {
+                for _ in 0..*repeats {
+                    let begun = Begun::now();
+                    (subject.work)()?;
+                    let took = begun.took();
+                    wall.push(ms(took.wall) / subject.per_run as f64);
+                    cpu.push(ms(took.cpu) / subject.per_run as f64);
+                }
             }
         }
         Ok::<(), BenchError>(())
@@ -116,6 +116,17 @@ pub fn alternate(
     }
     Ok(entries)
 }
+
+/// How often each subject runs in a round. Short work beside long work runs several times, each under the clock: it
+/// would have few samples otherwise, and each of them with caches that the long work has filled.
+fn shares(first: &[Duration]) -> Vec<usize> {
+    let longest = first.iter().max().copied().unwrap_or_default();
+    let share = |own: &Duration| (longest.as_secs_f64() / 8.0 / own.as_secs_f64().max(1e-9)) as usize;
+    first.iter().map(|own| if longest < WORTHWHILE { 1 } else { share(own).clamp(1, 50) }).collect()
+}
+
+/// Rounds shorter than this are many anyway.
+const WORTHWHILE: Duration = Duration::from_millis(10);
 
 /// A pool of its own, so that what runs in it sees so many threads and no more.
 pub fn pool(threads: usize) -> Result<rayon::ThreadPool, BenchError> {
@@ -153,6 +164,14 @@ mod tests {
         assert_eq!(names, ["a", "a_cpu", "b", "b_cpu"]);
         assert!(entries.iter().all(|e| e.summary.n == 3 && e.threads == 1));
         assert_eq!(order.into_inner().unwrap(), ["a", "b"].repeat(4));
+    }
+
+    #[test]
+    fn short_work_runs_more_often() {
+        let ms = Duration::from_millis;
+        assert_eq!(shares(&[ms(400), ms(10), ms(200), Duration::ZERO]), [1, 5, 1, 50]);
+        assert_eq!(shares(&[ms(9), ms(1)]), [1, 1]);
+        assert_eq!(shares(&[]), [0; 0]);
     }
 
     #[test]

@@ -19,8 +19,6 @@ use veilpass_verifier::{AcceptedEpochs, Policy, PreparedKey, Proof, Verifier};
 pub const BATCHES: [usize; 4] = [8, 64, 256, LARGEST];
 /// The largest batch.
 pub const LARGEST: usize = 1024;
-/// Single checks in a run.
-const SINGLES: usize = 16;
 /// Statements among the proofs of a batch: more would take long to prove, and the work does not depend on them.
 const STATEMENTS: usize = 4;
 
@@ -57,11 +55,9 @@ impl Checks {
             let proof = Proof::from_bytes(proof).map_err(|_| BenchError::Wrong("decoding"))?;
             self.prepared.check(statement, &proof).map_err(|_| BenchError::Wrong("verification"))
         });
-        // One check is short beside a batch: several in a run, so that what the batch left in the caches does
-        // not count.
-        let mut subjects = vec![ours.times(SINGLES), presentation()?.times(SINGLES), self.subject(size)];
+        let mut subjects = vec![ours, presentation()?, self.subject(size)];
         if with_ark {
-            subjects.push(ark::single(self.key.groth16(), statement, proof).times(SINGLES));
+            subjects.push(ark::single(self.key.groth16(), statement, proof));
         }
         alternate(1, effort, subjects)
     }
