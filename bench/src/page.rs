@@ -65,7 +65,8 @@ pub fn page(report: &Report, pictures: &[Picture]) -> String {
     out += METHOD;
     out += &disturbance(report);
     if !report.ratios.is_empty() {
-        out += "\n## Ratios\n\nMedians of ours over the other's, in alternation in one run.\n\n| ratio | | |\n|---|---|---|\n";
+        out += "\n## Ratios\n\nMedians of ours over the other's, in alternation in one run; on one thread of processor time, \
+                which other work on the machine disturbs less, on two of wall time.\n\n| ratio | | |\n|---|---|---|\n";
         for (name, ratio) in &report.ratios {
             _ = writeln!(out, "| `{name}` | {} | {} |", number(*ratio), times(*ratio));
         }

@@ -53,7 +53,9 @@ pub fn run(what: &Bench) -> Result<Reply, Failure> {
     let report = match &what.from {
         Some(file) => {
             let bad = |e: BenchError| Failure::Usage(format!("--from {}: {e}", file.display()));
-            Report::from_json(&read_text(file)?).map_err(bad)?
+            let mut report = Report::from_json(&read_text(file)?).map_err(bad)?;
+            report.find_ratios();
+            report
         }
         None => measured(what)?,
     };
