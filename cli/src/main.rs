@@ -2,6 +2,7 @@
 
 mod audit;
 mod authority;
+mod bench;
 mod common;
 mod debug;
 mod demo;
@@ -52,6 +53,8 @@ enum Command {
     Params(params::Params),
     /// The main job from end to end, in a temporary folder
     Demo(demo::Demo),
+    /// What proofs, checks and trees cost on this machine, beside what others cost
+    Bench(bench::Bench),
     /// Values one by one, to hold this binary against an implementation of your own
     #[command(subcommand)]
     Debug(debug::Debug),
@@ -76,6 +79,7 @@ fn run(command: Command, json: bool) -> Result<Option<Reply>, Failure> {
         Command::Verify(v) => verify::run(&v).map(Some),
         Command::Params(c) => params::run(c).map(Some),
         Command::Demo(d) => demo::run(&d, json).map(Some),
+        Command::Bench(b) => bench::run(&b).map(Some),
         Command::Debug(c) => debug::run(c),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "veilpass", &mut std::io::stdout());

@@ -14,7 +14,7 @@ use rayon::prelude::*;
 use veilpass_circuits::shape;
 use veilpass_protocol::circuit_id::CircuitId;
 use veilpass_protocol::statement::INPUTS;
-use veilpass_verifier::points::{read_g1, read_g2};
+use veilpass_verifier::points::{PointFault, read_g1, read_g2};
 use veilpass_verifier::{KeyFault, KeyPoints, Origin, VerifyingKey, lint};
 
 /// First lines of the file, up to the origin.
@@ -54,6 +54,15 @@ pub enum ProvingKeyError {
     /// Proving and verifying key do not come from one setup.
     #[error("the proving key does not fit its verifying key: {0}")]
     Inconsistent(&'static str),
+}
+
+impl From<PointFault> for ProvingKeyError {
+    fn from(fault: PointFault) -> ProvingKeyError {
+        ProvingKeyError::Syntax(match fault {
+            PointFault::Invalid => "an invalid point",
+            PointFault::NotCanonical => "a point is not in its canonical encoding",
+        })
+    }
 }
 
 impl ProvingKeyError {
@@ -242,8 +251,8 @@ impl<'a> Reader<'a> {
     }
 
     fn point<P: Copy>(&mut self, of: Points<P>) -> Result<P, ProvingKeyError> {
-        let read = (of.read)(self.take(of.size)?).and_then(|points| points.first().copied());
-        read.ok_or(ProvingKeyError::Syntax("an invalid point"))
+        let read = (of.read)(self.take(of.size)?)?;
+        read.first().copied().ok_or(ProvingKeyError::Syntax("cut off"))
     }
 
     /// A vector with its count, which must be `count`.
@@ -252,8 +261,9 @@ impl<'a> Reader<'a> {
             return Err(ProvingKeyError::AnotherCircuit("number of points"));
         }
         let bytes = count.checked_mul(of.size).ok_or(ProvingKeyError::Syntax("cut off"))?;
-        let parts: Option<Vec<Vec<P>>> = self.take(bytes)?.par_chunks(512 * of.size).map(of.read).collect();
-        Ok(parts.ok_or(ProvingKeyError::Syntax("an invalid point"))?.concat())
+        let parts: Result<Vec<Vec<P>>, PointFault> =
+            self.take(bytes)?.par_chunks(512 * of.size).map(of.read).collect();
+        Ok(parts?.concat())
     }
 }
 
@@ -261,7 +271,7 @@ impl<'a> Reader<'a> {
 /// allowed (wires that occur in no B, for example).
 struct Points<P> {
     size: usize,
-    read: fn(&[u8]) -> Option<Vec<P>>,
+    read: fn(&[u8]) -> Result<Vec<P>, PointFault>,
 }
 
 const IN_G1: Points<G1Affine> = Points { size: G1, read: read_g1 };

@@ -5,35 +5,47 @@ use crate::curve::g2::in_subgroup;
 use ark_bn254::{G1Affine, G2Affine};
 use ark_ec::AffineRepr;
 
-/// Reads points of G1, 32 bytes each, compressed as arkworks writes them. `None` if one of them is no point, has
-/// another encoding, or bytes are left over. Infinity is allowed.
-pub fn read_g1(bytes: &[u8]) -> Option<Vec<G1Affine>> {
+/// Why points are not read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum PointFault {
+    /// One of them is no point of its group, or bytes are left over.
+    #[error("an invalid point")]
+    Invalid,
+    /// Infinity in another encoding than its own.
+    #[error("a point is not in its canonical encoding")]
+    NotCanonical,
+}
+
+/// Reads points of G1, 32 bytes each, compressed as arkworks writes them. Infinity is allowed.
+pub fn read_g1(bytes: &[u8]) -> Result<Vec<G1Affine>, PointFault> {
     let (each, rest) = bytes.as_chunks::<32>();
     let points = decode::g1_all(each.iter());
     let points = points.into_iter().zip(each).map(|(point, bytes)| match point {
-        Encoded::Point(p) => Some(p.to_ark()),
-        Encoded::Infinity => infinity(bytes).then(G1Affine::zero),
-        Encoded::Nothing => None,
+        Encoded::Point(p) => Ok(p.to_ark()),
+        Encoded::Infinity => infinity(bytes, G1Affine::zero()),
+        Encoded::Nothing => Err(PointFault::Invalid),
     });
-    rest.is_empty().then(|| points.collect()).flatten()
+    if rest.is_empty() { points.collect() } else { Err(PointFault::Invalid) }
 }
 
 /// Reads points of G2, 64 bytes each, likewise. Each of them is checked to be in the subgroup.
-pub fn read_g2(bytes: &[u8]) -> Option<Vec<G2Affine>> {
+pub fn read_g2(bytes: &[u8]) -> Result<Vec<G2Affine>, PointFault> {
     let (halves, rest) = bytes.as_chunks::<32>();
     let (each, odd) = halves.as_chunks::<2>();
     let points = decode::g2_all(each.iter().map(|[c0, c1]| (c0, c1)));
     let points = points.into_iter().zip(each).map(|(point, bytes)| match point {
-        Encoded::Point(p) => in_subgroup(p).then(|| p.to_ark()),
-        Encoded::Infinity => infinity(bytes.as_flattened()).then(G2Affine::zero),
-        Encoded::Nothing => None,
+        Encoded::Point(p) if in_subgroup(p) => Ok(p.to_ark()),
+        Encoded::Infinity => infinity(bytes.as_flattened(), G2Affine::zero()),
+        Encoded::Point(_) | Encoded::Nothing => Err(PointFault::Invalid),
     });
-    (rest.is_empty() && odd.is_empty()).then(|| points.collect()).flatten()
+    if rest.is_empty() && odd.is_empty() { points.collect() } else { Err(PointFault::Invalid) }
 }
 
-/// Whether infinity is spelled as arkworks spells it.
-fn infinity(bytes: &[u8]) -> bool {
-    bytes.split_last().is_some_and(|(last, others)| *last == 0x40 && others.iter().all(|b| *b == 0))
+/// Infinity, if it is spelled as arkworks spells it.
+fn infinity<P>(bytes: &[u8], point: P) -> Result<P, PointFault> {
+    let canonical =
+        bytes.split_last().is_some_and(|(last, others)| *last == 0x40 && others.iter().all(|b| *b == 0));
+    if canonical { Ok(point) } else { Err(PointFault::NotCanonical) }
 }
 
 #[cfg(test)]
@@ -54,7 +66,7 @@ mod tests {
 
     fn agree<P: AffineRepr + CanonicalSerialize + CanonicalDeserialize>(
         size: usize,
-        read: fn(&[u8]) -> Option<Vec<P>>,
+        read: fn(&[u8]) -> Result<Vec<P>, PointFault>,
         rng: &mut StdRng,
     ) {
         let mut good = Vec::new();
@@ -63,9 +75,9 @@ mod tests {
             point.serialize_compressed(&mut good).unwrap();
         }
         let each: Vec<P> = good.chunks(size).map(|b| slow(b).unwrap()).collect();
-        assert!(read(&good) == Some(each));
-        assert!(read(&[]) == Some(vec![]));
-        assert!(read(&good[1..]).is_none() && read(&good[..size - 1]).is_none());
+        assert!(read(&good) == Ok(each));
+        assert!(read(&[]) == Ok(vec![]));
+        assert!(read(&good[1..]).is_err() && read(&good[..size - 1]).is_err());
         let (mut taken, mut refused) = (0, 0);
         for _ in 0..400 {
             let mut bad = good.clone();
@@ -76,7 +88,7 @@ mod tests {
             };
             bad[at] ^= 1 << rng.gen_range(0..8);
             let each: Option<Vec<P>> = bad.chunks(size).map(slow).collect();
-            assert!(read(&bad) == each, "byte {at}");
+            assert!(read(&bad).ok() == each, "byte {at}");
             *if each.is_some() { &mut taken } else { &mut refused } += 1;
         }
         assert!(taken > 5 && refused > 100, "{taken} {refused}");
@@ -101,6 +113,6 @@ mod tests {
             .unwrap();
         let mut file = Vec::new();
         outside.serialize_compressed(&mut file).unwrap();
-        assert_eq!(read_g2(&file), None);
+        assert_eq!(read_g2(&file), Err(PointFault::Invalid));
     }
 }

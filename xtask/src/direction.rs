@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 
 /// Each of our crates and the ones of ours that it may depend on, directly or not.
-const ALLOWED: [(&str, &[&str]); 11] = [
+const ALLOWED: [(&str, &[&str]); 12] = [
     ("kernels", &[]),
     ("protocol", &["kernels"]),
     ("circuits", &["kernels", "protocol"]),
@@ -14,7 +14,8 @@ const ALLOWED: [(&str, &[&str]); 11] = [
     ("params", &["kernels", "protocol", "circuits", "verifier"]),
     ("prover", &["kernels", "protocol", "circuits", "verifier", "params"]),
     ("server", &["kernels", "protocol", "circuits", "verifier", "params", "prover"]),
-    ("cli", &["kernels", "protocol", "circuits", "verifier", "params", "prover", "server"]),
+    ("bench", &["kernels", "protocol", "circuits", "verifier", "params", "prover", "server"]),
+    ("cli", &["kernels", "protocol", "circuits", "verifier", "params", "prover", "server", "bench"]),
     ("tests", &["kernels", "protocol", "circuits", "verifier", "params", "prover", "server"]),
     ("fuzz", &["kernels", "protocol", "circuits", "verifier", "params", "prover", "server"]),
     ("xtask", &[]),

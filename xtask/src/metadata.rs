@@ -27,10 +27,10 @@ pub struct Package {
     pub needs: Vec<String>,
 }
 
-/// All packages of the lock file.
+/// All packages of the lock file, those of optional features (micro benches) as well.
 pub fn read(root: &Path) -> Result<Vec<Package>, String> {
     let output = Command::new("cargo")
-        .args(["metadata", "--format-version", "1", "--locked"])
+        .args(["metadata", "--format-version", "1", "--locked", "--all-features"])
         .current_dir(root)
         .output()
         .map_err(|e| format!("cargo metadata could not be started: {e}"))?;

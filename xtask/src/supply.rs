@@ -9,6 +9,9 @@ use std::process::Command;
 /// The page that names every direct dependency.
 pub const PAGE: &str = "docs/dependencies.md";
 
+/// Packages of npm that tests and the bench use.
+const PACKAGES: [&str; 2] = ["tests/interop/package.json", "bench/semaphore/package.json"];
+
 /// The version of cargo-deny that reads `deny.toml`; another one could judge otherwise.
 const CARGO_DENY: &str = "0.20.2";
 
@@ -20,7 +23,10 @@ pub fn check(root: &Path) -> Result<String, String> {
     let packages = metadata::read(root)?;
     let direct = direct(&packages);
     let chosen = chosen(&read("Cargo.toml")?);
-    let npm = npm(&read("tests/interop/package.json")?)?;
+    let mut npm = BTreeSet::new();
+    for package in PACKAGES {
+        npm.extend(npm_names(&read(package)?)?);
+    }
     let mut problems = disagreements(&named(&read(PAGE)?), &direct, &npm);
     problems.extend(
         chosen
@@ -86,7 +92,7 @@ fn chosen(manifest: &str) -> BTreeSet<String> {
 }
 
 /// What `package.json` names.
-fn npm(package: &str) -> Result<BTreeSet<String>, String> {
+fn npm_names(package: &str) -> Result<BTreeSet<String>, String> {
     let package: serde_json::Value =
         serde_json::from_str(package).map_err(|e| format!("package.json: {e}"))?;
     let names = |kind: &str| package[kind].as_object().into_iter().flatten().map(|(name, _)| name.clone());
@@ -181,7 +187,7 @@ mod tests {
     fn manifests_are_read() {
         let manifest = "[a]\nx = 1\n[workspace.dependencies]\nveilpass-x = { path = \"x\" }\n\nrand = \"1\"\n# no\nserde = { version = \"1\" }\n[b]\ny = 2\n";
         assert_eq!(chosen(manifest), set(&["rand", "serde"]));
-        let npm = npm(r#"{"dependencies":{"a":"1"},"devDependencies":{"b":"2"}}"#);
+        let npm = npm_names(r#"{"dependencies":{"a":"1"},"devDependencies":{"b":"2"}}"#);
         assert_eq!(npm, Ok(set(&["a", "b"])));
     }
 

@@ -2,6 +2,7 @@
 
 mod attacks;
 mod audit;
+mod bench;
 mod binary;
 mod demo;
 mod export;

@@ -1,0 +1,177 @@
+//! What is measured of our proving engine, each as a small closure.
+
+use crate::ark;
+use crate::error::BenchError;
+use crate::fixture::{Holder, dev_key, rng};
+use crate::measure::{Effort, Subject, alternate};
+use crate::report::{Entry, Impl};
+use ark_bn254::Fr;
+use ark_ff::UniformRand;
+use std::hint::black_box;
+use veilpass_circuits::Witness;
+use veilpass_kernels::Machine;
+use veilpass_params::{ProvingKey, dev};
+use veilpass_protocol::request::Request;
+use veilpass_protocol::statement::Statement;
+use veilpass_prover::groth16::{Engine, Prover};
+use veilpass_verifier::{PreparedKey, Proof};
+
+/// A loaded key, a holder and requests of two platforms, from which every measurement begins.
+pub struct Setting {
+    key: ProvingKey,
+    engine: Engine,
+    /// Without the wide instructions, where the processor has them.
+    portable: Option<Engine>,
+    check: PreparedKey,
+    holder: Holder,
+    requests: [Request; 2],
+    claim: (Statement, Witness),
+}
+
+impl Setting {
+    /// With the DEV key, and all tables made.
+    pub fn new() -> Result<Setting, BenchError> {
+        let key = dev_key()?;
+        let engine = Engine::new(key.clone())?;
+        engine.make_tables();
+        let plain = Machine::portable();
+        let portable = match engine.machine() == plain.name() {
+            true => None,
+            false => Some(Engine::on(plain, key.clone())?),
+        };
+        portable.iter().for_each(Engine::make_tables);
+        let check = PreparedKey::new(key.verifying_key().clone())?;
+        let mut holder = Holder::new(1, key.circuit_id())?;
+        let requests = [holder.request("forum.example")?, holder.request("cinema.example")?];
+        let claim = holder.claim(&requests[0])?;
+        Ok(Setting { key, engine, portable, check, holder, requests, claim })
+    }
+
+    /// The proving key.
+    pub fn key(&self) -> &ProvingKey {
+        &self.key
+    }
+
+    /// Which instructions the engine uses.
+    pub fn machine(&self) -> &'static str {
+        self.engine.machine()
+    }
+
+    /// Proofs of different statements with their statements.
+    pub fn proofs(&mut self, count: usize) -> Result<Vec<(Statement, [u8; 128])>, BenchError> {
+        let mut rng = rng(3);
+        let mut proofs = Vec::with_capacity(count);
+        for _ in 0..count {
+            let request = self.holder.request("forum.example")?;
+            let (statement, witness) = self.holder.claim(&request)?;
+            let proof = self.engine.prove(&statement, &witness, &mut rng)?;
+            proofs.push((statement, proof));
+        }
+        Ok(proofs)
+    }
+
+    /// Everything that the engine can do.
+    fn ours(&self) -> Result<Vec<Subject<'_>>, BenchError> {
+        let mut subjects = vec![self.cold("prove_cold", &self.engine), self.cold_checked()];
+        subjects.extend(self.portable.as_ref().map(|engine| self.cold("prove_cold_portable", engine)));
+        subjects.extend([self.new_platform()?, self.prepare(), self.repeat()?, self.repeat_checked()?]);
+        Ok(subjects)
+    }
+
+    /// `prove_cold`: credential, path and request to 128 bytes, without the check of the finished proof; the key is
+    /// loaded. `prove_cold_portable`: the same without the wide instructions.
+    fn cold<'a>(&'a self, name: &str, engine: &'a Engine) -> Subject<'a> {
+        let mut rng = rng(4);
+        Subject::new(name, Impl::Veilpass, move || {
+            let (statement, witness) = self.holder.claim(&self.requests[0])?;
+            black_box(engine.prove_unchecked(&statement, &witness, &mut rng)?);
+            Ok(())
+        })
+    }
+
+    /// `prove_cold_checked`: the same, and the verifier accepted it.
+    fn cold_checked(&self) -> Subject<'_> {
+        let mut rng = rng(4);
+        Subject::new("prove_cold_checked", Impl::Veilpass, move || {
+            let (statement, witness) = self.holder.claim(&self.requests[0])?;
+            black_box(self.engine.prove(&statement, &witness, &mut rng)?);
+            Ok(())
+        })
+    }
+
+    /// `prove_new_platform`: from one platform to another in the same epoch, request to 128 bytes, without the check
+    /// of the finished proof.
+    fn new_platform(&self) -> Result<Subject<'_>, BenchError> {
+        let mut rng = rng(5);
+        let mut session = self.engine.session(&self.claim.0, &self.claim.1)?;
+        let mut others = self.requests.iter().rev().cycle();
+        Ok(Subject::new("prove_new_platform", Impl::Veilpass, move || {
+            let request = others.next().ok_or(BenchError::Wrong("a list without an end"))?;
+            let (statement, witness) = self.holder.claim(request)?;
+            session.turn_to(&statement, &witness)?;
+            black_box(session.prove_unchecked(&mut rng)?);
+            Ok(())
+        }))
+    }
+
+    /// `prepare`: credential, path and request to a checked state to which only the challenge is missing.
+    fn prepare(&self) -> Subject<'_> {
+        let mut rng = rng(6);
+        Subject::new("prepare", Impl::Veilpass, move || {
+            let (statement, witness) = self.holder.claim(&self.requests[0])?;
+            black_box(self.engine.prepare(&statement, &witness, &mut rng)?);
+            Ok(())
+        })
+    }
+
+    /// `present_repeat`: prepared state and a new challenge to 128 bytes.
+    fn repeat(&self) -> Result<Subject<'_>, BenchError> {
+        let mut rng = rng(7);
+        let prepared = self.engine.prepare(&self.claim.0, &self.claim.1, &mut rng)?;
+        Ok(Subject::new("present_repeat", Impl::Veilpass, move || {
+            let challenge = Fr::rand(&mut rng);
+            black_box(prepared.present(challenge, &mut rng)?);
+            Ok(())
+        }))
+    }
+
+    /// `present_repeat_checked`: the same, and the verifier accepted them.
+    fn repeat_checked(&self) -> Result<Subject<'_>, BenchError> {
+        let mut rng = rng(8);
+        let prepared = self.engine.prepare(&self.claim.0, &self.claim.1, &mut rng)?;
+        Ok(Subject::new("present_repeat_checked", Impl::Veilpass, move || {
+            let challenge = Fr::rand(&mut rng);
+            let bytes = prepared.present(challenge, &mut rng)?;
+            let proof = Proof::from_bytes(&bytes).map_err(|_| BenchError::Wrong("a repeat presentation"))?;
+            let statement = Statement { challenge, ..self.claim.0.clone() };
+            let verdict = self.check.check(&statement, &proof);
+            verdict.map_err(|_| BenchError::Wrong("a repeat presentation"))
+        }))
+    }
+
+    /// Ours and, where it is asked for, arkworks' on the same statement, in alternation.
+    pub fn measure(&self, threads: usize, effort: Effort, with_ark: bool) -> Result<Vec<Entry>, BenchError> {
+        let mut subjects = self.ours()?;
+        if with_ark {
+            let (statement, witness) = &self.claim;
+            subjects.push(ark::cold(self.key.groth16(), statement, witness));
+        }
+        alternate(threads, effort, subjects)
+    }
+
+    /// `key_load` and `key_tables`: the file of the proving key, read and checked; the engine's tables of it, which
+    /// are made once in a process.
+    pub fn loading(&self, threads: usize, effort: Effort) -> Result<Vec<Entry>, BenchError> {
+        let load = Subject::new("key_load", Impl::Veilpass, || {
+            black_box(ProvingKey::from_bytes(dev::proving_key_bytes())?);
+            Ok(())
+        });
+        let tables = Subject::new("key_tables", Impl::Veilpass, || {
+            let engine = Engine::new(self.key.clone())?;
+            engine.make_tables();
+            black_box(engine);
+            Ok(())
+        });
+        alternate(threads, effort, vec![load, tables])
+    }
+}
