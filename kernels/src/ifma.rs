@@ -7,6 +7,9 @@
 //! **Bounds.** Between operations limbs are below 2^52 and values below 2p. Sums and differences are brought
 //! back there exactly; and since 2^260/p > 84, the product of two such values is below `p + 4p/84`.
 
+// One index runs through the limbs of several vectors.
+#![allow(clippy::needless_range_loop)]
+
 use crate::field::{Field, MASK};
 use crate::lanes::{Backend, Block, LANES, Lanes, Line, Task};
 use ark_bn254::{Fq, Fr};

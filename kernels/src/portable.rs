@@ -1,5 +1,8 @@
 //! Vectors of ark's field elements: the slow twin of every other backend.
 
+// One index runs through several arrays.
+#![allow(clippy::needless_range_loop)]
+
 use crate::field::Field;
 use crate::lanes::{Block, LANES, Lanes, Line};
 use std::array::from_fn;

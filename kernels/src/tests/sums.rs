@@ -51,7 +51,7 @@ where
     let mut holes = some.clone();
     holes.iter_mut().step_by(3).for_each(|p| *p = G::Affine::zero());
     hold::<G>(&holes, &any, &windows, "infinity among the bases");
-    hold::<G>(&vec![G::Affine::zero(); 9], &any, &windows, "nothing but infinity");
+    hold::<G>(&[G::Affine::zero(); 9], &any, &windows, "nothing but infinity");
     let mut mixed = some;
     let copied: Vec<G::Affine> = mixed.iter().take(random / 4).copied().collect();
     mixed.extend(copied.iter().map(|p| (-p.into_group()).into_affine()));

@@ -102,10 +102,8 @@ impl Task for Hash<'_> {
         let mut out = Vec::with_capacity(self.groups.len());
         for eight in self.groups.chunks(LANES) {
             // A single hash takes half as long as eight.
-            if let [few @ ..] = eight
-                && few.len() < 3
-            {
-                out.extend(few.iter().map(hash));
+            if eight.len() < 3 {
+                out.extend(eight.iter().map(hash));
                 continue;
             }
             let mut state = [B::Fr::splat(Fr::ZERO); T];

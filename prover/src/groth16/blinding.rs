@@ -94,14 +94,20 @@ pub(super) fn blind(
     encode(a, b, c)
 }
 
+/// Affine coordinates of several points with one inversion.
+pub(super) fn affine<const N: usize>(points: [G1Projective; N]) -> [G1Affine; N] {
+    let mut affine = G1Projective::normalize_batch(&points).into_iter();
+    std::array::from_fn(|_| affine.next().unwrap_or_default())
+}
+
 /// The 128 bytes `A ‖ B ‖ C`; `None` if a point is infinity.
 pub(super) fn encode(a: G1Projective, b: G2Projective, c: G1Projective) -> Option<[u8; PROOF_BYTES]> {
     if a.is_zero() || b.is_zero() || c.is_zero() {
         return None;
     }
-    let g1 = G1Projective::normalize_batch(&[a, c]);
+    let [a, c] = affine([a, c]);
     let mut bytes = [0; PROOF_BYTES];
-    (g1[0], b.into_affine(), g1[1]).serialize_compressed(&mut bytes[..]).ok()?;
+    (a, b.into_affine(), c).serialize_compressed(&mut bytes[..]).ok()?;
     Some(bytes)
 }
 

@@ -10,10 +10,10 @@
 //! is the unblinded proof for the challenge m. It is re-randomised afresh each time.
 
 use super::ProveError;
-use super::blinding::{BlindingKey, Factors, encode};
+use super::blinding::{BlindingKey, Factors, affine, encode};
 use super::session::Session;
 use ark_bn254::{G1Affine, G2Affine};
-use ark_ec::{AffineRepr, CurveGroup};
+use ark_ec::CurveGroup;
 use ark_ff::{AdditiveGroup, Field};
 use rand::{CryptoRng, RngCore};
 use veilpass_kernels::Comb;
@@ -47,14 +47,14 @@ impl Prepared {
         let m = session.statement().challenge;
         let c0 = sums.c - late * m;
         let a0 = sums.a - challenge.mul(&m);
-        let g1 = <G1Affine as AffineRepr>::Group::normalize_batch(&[a0, c0, late]);
+        let [a0, c0, late] = affine([a0, c0, late]);
         let prepared = Prepared {
             statement: session.statement().clone(),
             blinding: session.blinding_key(),
-            a: Comb::new(g1[0]),
+            a: Comb::new(a0),
             b: Comb::new(sums.b.into_affine()),
-            c: g1[1],
-            late: Comb::new(g1[2]),
+            c: c0,
+            late: Comb::new(late),
             challenge: challenge.clone(),
             delta: delta.clone(),
         };
