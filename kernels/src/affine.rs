@@ -1,6 +1,9 @@
 //! Many affine additions and doublings at once, with one inversion for thousands of them (Montgomery's
 //! trick): 6 products for an addition, where projective ones take 11 and more.
 
+// One index runs through the vectors of a group.
+#![allow(clippy::needless_range_loop)]
+
 use crate::coordinate::{Coordinate, Group, Stored, inverses};
 use crate::lanes::{Backend, LANES};
 use ark_ec::{AffineRepr, CurveGroup};
@@ -8,8 +11,6 @@ use std::array::from_fn;
 
 /// Vectors that share an inversion. More would save little and leave the cache.
 const VECTORS: usize = 192;
-/// So many vectors ahead points are asked for: they lie all over the table.
-const AHEAD: usize = 3;
 /// Independent chains of products, so that one need not wait for the other.
 const CHAINS: usize = 4;
 
@@ -54,9 +55,9 @@ impl<C> Scratch<C> {
     }
 }
 
-/// Carries out additions. Where the sum is infinity nothing is written, and `to` is put into `holes`.
+/// Carries out additions; without `SIGNED` no summand is negative. Where the sum is infinity nothing is written, and `to` is put into `holes`.
 #[inline(always)]
-pub(crate) fn add_all<G: Group, B: Backend>(
+pub(crate) fn add_all<G: Group, B: Backend, const SIGNED: bool>(
     source: &[G::Stored],
     additions: &[Addition],
     target: &mut [G::Stored],
@@ -64,7 +65,7 @@ pub(crate) fn add_all<G: Group, B: Backend>(
     holes: &mut Vec<u32>,
 ) {
     for chunk in additions.chunks(VECTORS * LANES) {
-        if add_chunk::<G, B>(source, chunk, target, scratch) {
+        if add_chunk::<G, B, SIGNED>(source, chunk, target, scratch) {
             continue;
         }
         // Somewhere the two have one x: equal or opposite points. They are done one by one, the others again.
@@ -83,15 +84,18 @@ pub(crate) fn add_all<G: Group, B: Backend>(
                 None => holes.push(addition.to),
             }
         }
-        let held = add_chunk::<G, B>(source, &again, target, scratch);
+        let held = add_chunk::<G, B, SIGNED>(source, &again, target, scratch);
         debug_assert!(held, "equal abscissas are gone");
         scratch.again = again;
     }
 }
 
 /// One inversion for the whole chunk. False, and nothing of use written, if two summands have one x.
+///
+/// Vectors go in groups of [`CHAINS`]; within a group each step is done for all of them before the next, so that
+/// there is always a product that need not wait for another.
 #[inline(always)]
-fn add_chunk<G: Group, B: Backend>(
+fn add_chunk<G: Group, B: Backend, const SIGNED: bool>(
     source: &[G::Stored],
     additions: &[Addition],
     target: &mut [G::Stored],
@@ -99,33 +103,58 @@ fn add_chunk<G: Group, B: Backend>(
 ) -> bool {
     type C<G, B> = <G as Group>::Coordinate<B>;
     let Some(last) = additions.last() else { return true };
-    let of_lane = |vector: &[Addition], lane: usize| *vector.get(lane).unwrap_or(last);
     let one = C::<G, B>::from_base([num_one::<G>(); LANES]);
     let mut products = [one; CHAINS];
-    scratch.rows.clear();
-    for (n, vector) in additions.chunks(LANES).enumerate() {
-        for ahead in additions.iter().skip(LANES * (n + AHEAD)).take(LANES) {
+    let groups = additions.len().div_ceil(CHAINS * LANES);
+    scratch.rows.resize(VECTORS, [one; 5]);
+    for (n, group) in additions.chunks(CHAINS * LANES).enumerate() {
+        for ahead in additions.iter().skip(CHAINS * LANES * (n + 1)).take(CHAINS * LANES) {
             for summand in [ahead.left, ahead.right] {
                 B::prefetch(&source[summand.index()]);
             }
         }
-        let eight: [Addition; LANES] = from_fn(|lane| of_lane(vector, lane));
-        let (x1, y1) = read_eight::<G, B>(source, eight.map(|a| a.left));
-        let (x2, y2) = read_eight::<G, B>(source, eight.map(|a| a.right));
-        let before = products[n % CHAINS];
-        scratch.rows.push([x1, y1, x2, y2, before]);
-        products[n % CHAINS] = before.mul(x2.sub(x1));
+        let mut steps = [one; CHAINS];
+        for chain in 0..CHAINS {
+            let eight: [Addition; LANES] = from_fn(|lane| *group.get(chain * LANES + lane).unwrap_or(last));
+            let (x1, y1) = read_eight::<G, B, SIGNED>(source, eight.map(|a| a.left));
+            let (x2, y2) = read_eight::<G, B, SIGNED>(source, eight.map(|a| a.right));
+            steps[chain] = x2.sub(x1);
+            // Field by field: a row is too long to be built elsewhere and moved.
+            let row = &mut scratch.rows[n * CHAINS + chain];
+            row[0] = x1;
+            row[1] = y1;
+            row[2] = x2;
+            row[3] = y2;
+            row[4] = products[chain];
+        }
+        for chain in 0..CHAINS {
+            products[chain] = products[chain].mul(steps[chain]);
+        }
     }
     let Some(mut inverse) = inverses(products) else { return false };
-    for (n, vector) in additions.chunks(LANES).enumerate().rev() {
-        let [x1, y1, x2, y2, before] = scratch.rows[n];
-        let slope = y2.sub(y1).mul(inverse[n % CHAINS].mul(before));
-        inverse[n % CHAINS] = inverse[n % CHAINS].mul(x2.sub(x1));
-        let x = slope.square().sub(x1).sub(x2);
-        let y = slope.mul(x1.sub(x)).sub(y1);
-        let points = C::<G, B>::write(x, y);
-        for (addition, point) in vector.iter().zip(points) {
-            target[addition.to as usize] = point;
+    for (group, rows) in
+        additions.chunks(CHAINS * LANES).zip(scratch.rows[..groups * CHAINS].chunks_exact(CHAINS)).rev()
+    {
+        let mut slopes = [one; CHAINS];
+        for chain in 0..CHAINS {
+            slopes[chain] = inverse[chain].mul(rows[chain][4]);
+        }
+        for chain in 0..CHAINS {
+            let [x1, y1, x2, y2, _] = rows[chain];
+            inverse[chain] = inverse[chain].mul(x2.sub(x1));
+            slopes[chain] = slopes[chain].mul(y2.sub(y1));
+        }
+        let mut xs = [one; CHAINS];
+        for chain in 0..CHAINS {
+            xs[chain] = slopes[chain].square().sub(rows[chain][0]).sub(rows[chain][2]);
+        }
+        for chain in 0..CHAINS {
+            let [x1, y1, ..] = rows[chain];
+            let y = slopes[chain].mul(x1.sub(xs[chain])).sub(y1);
+            let points = C::<G, B>::write(xs[chain], y);
+            for (addition, point) in group.iter().skip(chain * LANES).zip(points) {
+                target[addition.to as usize] = point;
+            }
         }
     }
     true
@@ -142,25 +171,37 @@ pub(crate) fn double_all<G: Group, B: Backend>(
     for chunk in points.chunks_mut(VECTORS * LANES) {
         let mut products = [one; CHAINS];
         scratch.rows.clear();
-        for (n, vector) in chunk.chunks(LANES).enumerate() {
-            let (x, y) = C::<G, B>::read(from_fn(|lane| vector.get(lane).unwrap_or(&vector[0])));
-            let before = products[n % CHAINS];
-            scratch.rows.push([x, y, y.add(y), before, before]);
-            products[n % CHAINS] = before.mul(y.add(y));
+        for group in chunk.chunks(CHAINS * LANES) {
+            for chain in 0..CHAINS {
+                let (x, y) =
+                    C::<G, B>::read(from_fn(|lane| group.get(chain * LANES + lane).unwrap_or(&group[0])));
+                scratch.rows.push([x, y, y.add(y), products[chain], y]);
+            }
+            for (product, row) in products.iter_mut().zip(scratch.rows.iter().rev().take(CHAINS).rev()) {
+                *product = product.mul(row[2]);
+            }
         }
         let Some(mut inverse) = inverses(products) else {
             debug_assert!(false, "a point of order two");
             return;
         };
-        for (n, vector) in chunk.chunks_mut(LANES).enumerate().rev() {
-            let [x1, y1, twice, before, _] = scratch.rows[n];
-            let square = x1.square();
-            let slope = square.add(square).add(square).mul(inverse[n % CHAINS].mul(before));
-            inverse[n % CHAINS] = inverse[n % CHAINS].mul(twice);
-            let x = slope.square().sub(x1).sub(x1);
-            let y = slope.mul(x1.sub(x)).sub(y1);
-            let doubled = C::<G, B>::write(x.reduced(), y.reduced());
-            vector.iter_mut().zip(doubled).for_each(|(point, double)| *point = double);
+        for (group, rows) in chunk.chunks_mut(CHAINS * LANES).zip(scratch.rows.chunks_exact(CHAINS)).rev() {
+            let mut slopes = [one; CHAINS];
+            for chain in 0..CHAINS {
+                slopes[chain] = inverse[chain].mul(rows[chain][3]);
+            }
+            for chain in 0..CHAINS {
+                let square = rows[chain][0].square();
+                inverse[chain] = inverse[chain].mul(rows[chain][2]);
+                slopes[chain] = slopes[chain].mul(square.add(square).add(square));
+            }
+            for chain in 0..CHAINS {
+                let [x1, y1, ..] = rows[chain];
+                let x = slopes[chain].square().sub(x1).sub(x1);
+                let y = slopes[chain].mul(x1.sub(x)).sub(y1);
+                let doubled = C::<G, B>::write(x.reduced(), y.reduced());
+                group.iter_mut().skip(chain * LANES).zip(doubled).for_each(|(point, double)| *point = double);
+            }
         }
     }
 }
@@ -170,11 +211,14 @@ fn num_one<G: Group>() -> G::Base {
 }
 
 #[inline(always)]
-fn read_eight<G: Group, B: Backend>(
+fn read_eight<G: Group, B: Backend, const SIGNED: bool>(
     source: &[G::Stored],
     summands: [Summand; LANES],
 ) -> (G::Coordinate<B>, G::Coordinate<B>) {
     let (x, y) = G::Coordinate::<B>::read(summands.map(|s| &source[s.index()]));
+    if !SIGNED {
+        return (x, y);
+    }
     let signs = summands.iter().rev().fold(0u8, |signs, s| signs << 1 | u8::from(s.negative()));
     (x, y.negate_where(signs))
 }
@@ -182,7 +226,7 @@ fn read_eight<G: Group, B: Backend>(
 /// One summand as ark's point.
 #[inline(always)]
 fn read_one<G: Group, B: Backend>(source: &[G::Stored], summand: Summand) -> G::Affine {
-    let (x, y) = read_eight::<G, B>(source, [summand; LANES]);
+    let (x, y) = read_eight::<G, B, true>(source, [summand; LANES]);
     G::point(x.to_base()[0], y.to_base()[0])
 }
 

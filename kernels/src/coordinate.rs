@@ -245,12 +245,14 @@ impl<L: Lanes<Fq>> Coordinate for In2<L> {
     fn sub(self, other: Self) -> Self {
         In2(self.0.sub(other.0), self.1.sub(other.1))
     }
-    /// Karatsuba's: three products.
+    /// Four products, but two reductions and one negation; Karatsuba's three products need three and five sums.
     #[inline(always)]
     fn mul(self, other: Self) -> Self {
-        let (low, high) = (self.0.mul(other.0), self.1.mul(other.1));
-        let cross = self.0.add(self.1).mul(other.0.add(other.1));
-        In2(low.sub(high), cross.sub(low).sub(high))
+        let minus = other.1.negate_where(0xff);
+        In2(
+            L::two_products(self.0, other.0, self.1, minus),
+            L::two_products(self.0, other.1, self.1, other.0),
+        )
     }
     /// `(c0 + c1)(c0 − c1) + 2·c0·c1·u`.
     #[inline(always)]

@@ -109,6 +109,33 @@ fn subtract_once(t: [__m512i; 5], m: [u64; 5]) -> [__m512i; 5] {
     out
 }
 
+/// `t += a·b`, in ten limbs, which stay below 2^(52 + 8) for 16 products.
+#[inline(always)]
+fn accumulate(t: &mut [__m512i; 10], a: [__m512i; 5], b: [__m512i; 5]) {
+    for i in 0..5 {
+        for j in 0..5 {
+            t[i + j] = simd!(_mm512_madd52lo_epu64(t[i + j], a[j], b[i]));
+            t[i + j + 1] = simd!(_mm512_madd52hi_epu64(t[i + j + 1], a[j], b[i]));
+        }
+    }
+}
+
+/// Montgomery's reduction. A sum of 16 products, below 16 · 4p², comes out below `p + 64p/84`.
+#[inline(always)]
+fn montgomery<F: Field>(mut t: [__m512i; 10]) -> [__m512i; 5] {
+    let (p, n) = (spread(F::P52), all(F::N52));
+    for i in 0..5 {
+        let q = simd!(_mm512_madd52lo_epu64(zero(), t[i], n));
+        for j in 0..5 {
+            t[i + j] = simd!(_mm512_madd52lo_epu64(t[i + j], p[j], q));
+            t[i + j + 1] = simd!(_mm512_madd52hi_epu64(t[i + j + 1], p[j], q));
+        }
+        // The lowest limb is a multiple of 2^52 now.
+        t[i + 1] = simd!(_mm512_add_epi64(t[i + 1], _mm512_srli_epi64::<52>(t[i])));
+    }
+    carry([t[5], t[6], t[7], t[8], t[9]])
+}
+
 impl<F: Field> Vector<F> {
     #[inline(always)]
     fn of(limbs: [__m512i; 5]) -> Self {
@@ -300,54 +327,29 @@ impl<F: Field> Lanes<F> for Vector<F> {
         Vector::of(carry(t))
     }
 
-    /// Montgomery's product, one limb of `other` after the other (operand scanning).
     #[inline(always)]
     fn mul(self, other: Self) -> Self {
-        let (a, p) = (self.0, spread(F::P52));
-        let n = all(F::N52);
-        let mut t = [zero(); 6];
-        for b in other.0 {
-            for j in 0..5 {
-                t[j] = simd!(_mm512_madd52lo_epu64(t[j], a[j], b));
-            }
-            let q = simd!(_mm512_madd52lo_epu64(zero(), t[0], n));
-            for j in 0..5 {
-                t[j] = simd!(_mm512_madd52lo_epu64(t[j], p[j], q));
-            }
-            // The lowest limb is a multiple of 2^52 now: one limb down.
-            t[1] = simd!(_mm512_add_epi64(t[1], _mm512_srli_epi64::<52>(t[0])));
-            for j in 0..5 {
-                t[j] = simd!(_mm512_madd52hi_epu64(_mm512_madd52hi_epu64(t[j + 1], a[j], b), p[j], q));
-            }
-        }
-        Vector::of(carry([t[0], t[1], t[2], t[3], t[4]]))
+        let mut t = [zero(); 10];
+        accumulate(&mut t, self.0, other.0);
+        Vector::of(montgomery::<F>(t))
     }
 
-    /// The products are summed in ten limbs, which stay below 2^(52 + 8) for 16 terms; their sum is below
-    /// 16 · 4p², so one reduction brings it below `p + 64p/84`.
+    #[inline(always)]
+    fn two_products(a: Self, b: Self, c: Self, d: Self) -> Self {
+        let mut t = [zero(); 10];
+        accumulate(&mut t, a.0, b.0);
+        accumulate(&mut t, c.0, d.0);
+        Vector::of(montgomery::<F>(t))
+    }
+
     #[inline(always)]
     fn dot<const N: usize>(a: &[Self; N], b: &[Block]) -> Self {
         const { assert!(N <= 16) };
         let mut t = [zero(); 10];
         for (a, b) in a.iter().zip(b) {
-            for i in 0..5 {
-                let b = load(&b.0[i]);
-                for j in 0..5 {
-                    t[i + j] = simd!(_mm512_madd52lo_epu64(t[i + j], a.0[j], b));
-                    t[i + j + 1] = simd!(_mm512_madd52hi_epu64(t[i + j + 1], a.0[j], b));
-                }
-            }
+            accumulate(&mut t, a.0, Self::from_block(b).0);
         }
-        let (p, n) = (spread(F::P52), all(F::N52));
-        for i in 0..5 {
-            let q = simd!(_mm512_madd52lo_epu64(zero(), t[i], n));
-            for j in 0..5 {
-                t[i + j] = simd!(_mm512_madd52lo_epu64(t[i + j], p[j], q));
-                t[i + j + 1] = simd!(_mm512_madd52hi_epu64(t[i + j + 1], p[j], q));
-            }
-            t[i + 1] = simd!(_mm512_add_epi64(t[i + 1], _mm512_srli_epi64::<52>(t[i])));
-        }
-        Vector::of(carry([t[5], t[6], t[7], t[8], t[9]]))
+        Vector::of(montgomery::<F>(t))
     }
 
     #[inline(always)]

@@ -44,6 +44,8 @@ pub trait Lanes<F: Field>: Copy {
     fn sub(self, other: Self) -> Self;
     /// Product.
     fn mul(self, other: Self) -> Self;
+    /// `a·b + c·d` with one reduction.
+    fn two_products(a: Self, b: Self, c: Self, d: Self) -> Self;
     /// `Σ aᵢ·bᵢ` with one reduction for all; at most 16 terms.
     fn dot<const N: usize>(a: &[Self; N], b: &[Block]) -> Self;
     /// `−x` in the lanes whose bit is set.

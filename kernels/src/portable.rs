@@ -76,6 +76,10 @@ impl<F: Field> Lanes<F> for Eight<F> {
         Eight(from_fn(|i| self.0[i] * other.0[i]))
     }
     #[inline(always)]
+    fn two_products(a: Self, b: Self, c: Self, d: Self) -> Self {
+        Eight(from_fn(|i| F::sum_of_products(&[a.0[i], c.0[i]], &[b.0[i], d.0[i]])))
+    }
+    #[inline(always)]
     fn dot<const N: usize>(a: &[Self; N], b: &[Block]) -> Self {
         let mut sum = [F::ZERO; LANES];
         for (a, b) in a.iter().zip(b) {

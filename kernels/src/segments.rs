@@ -43,14 +43,14 @@ pub(crate) fn sums<G: Group, B: Backend>(
     let (singles, total) = round(&mut places, &mut additions, &|n| summands[n as usize]);
     let mut points = vec![G::Stored::default(); total];
     singles.into_iter().for_each(|(summand, to)| points[to as usize] = copy(source, summand));
-    add_all::<G, B>(source, &additions, &mut points, &mut scratch, &mut holes);
+    add_all::<G, B, true>(source, &additions, &mut points, &mut scratch, &mut holes);
     close(&mut places, &mut holes, &mut points);
     let mut others = Vec::new();
     while places.iter().any(|(_, count)| *count > 1) {
         let (singles, total) = round(&mut places, &mut additions, &|n| Summand::new(n as usize, false));
         others.resize(total, G::Stored::default());
         singles.into_iter().for_each(|(summand, to)| others[to as usize] = points[summand.index()]);
-        add_all::<G, B>(&points, &additions, &mut others, &mut scratch, &mut holes);
+        add_all::<G, B, false>(&points, &additions, &mut others, &mut scratch, &mut holes);
         std::mem::swap(&mut points, &mut others);
         close(&mut places, &mut holes, &mut points);
     }

@@ -45,6 +45,7 @@ fn chain<F: Field, L: Lanes<F>>(t: Everything<F>) -> Vec<[F; LANES]> {
         &[deep, sum, difference, deep, doubled, a, b, sum, deep],
         &[deep, deep, a, b, a, b, deep, doubled, doubled].map(L::to_block),
     );
+    let dot = dot.add(L::two_products(deep, opposite, a, doubled));
     let signs = a.negate_where(t.mask);
     let (x, y) = (deep, squares.reduced());
     let lines: [Line; LANES] = L::write(x, y);
@@ -102,7 +103,7 @@ fn expected<F: Field>(a: F, b: F, negate: bool, fourth: F) -> [F; 14] {
         (sum, doubled),
         (deep, doubled),
     ];
-    let dot = dot.into_iter().map(|(x, y)| x * y).sum();
+    let dot = dot.into_iter().map(|(x, y)| x * y).sum::<F>() - deep * (difference + difference) + a * doubled;
     let signs = if negate { -a } else { a };
     [
         a,
