@@ -7,6 +7,7 @@ use crate::measure::{Effort, Subject, alternate};
 use crate::report::{Entry, Impl};
 use rand::Rng;
 use std::hint::black_box;
+use std::num::NonZeroUsize;
 use veilpass_protocol::field::Fr;
 use veilpass_protocol::tree::Tree;
 
@@ -24,9 +25,9 @@ fn leaves(size: usize) -> Vec<Fr> {
 
 /// `tree_build_<size>`: all levels from the leaves.
 pub fn build(size: usize, threads: usize, effort: Effort) -> Result<Vec<Entry>, BenchError> {
-    let leaves = leaves(size);
+    let (leaves, cores) = (leaves(size), NonZeroUsize::new(threads).unwrap_or(NonZeroUsize::MIN));
     let build = Subject::new(format!("tree_build_{size}"), Impl::Veilpass, || {
-        black_box(Tree::from_leaves(leaves.clone()).root());
+        black_box(Tree::from_leaves_on(cores, leaves.clone()).root());
         Ok(())
     });
     alternate(threads, effort, vec![build])
@@ -35,12 +36,13 @@ pub fn build(size: usize, threads: usize, effort: Effort) -> Result<Vec<Entry>, 
 /// `tree_update_1_<size>` and `tree_update_1000_<size>`: so many leaves anywhere in the tree get other values.
 pub fn update(size: usize, threads: usize, effort: Effort) -> Result<Vec<Entry>, BenchError> {
     let tree = Tree::from_leaves(leaves(size));
+    let cores = NonZeroUsize::new(threads).unwrap_or(NonZeroUsize::MIN);
     let subject = |count: usize| {
         let (mut tree, mut rng) = (tree.clone(), rng(7));
         Subject::new(format!("tree_update_{count}_{size}"), Impl::Veilpass, move || {
             let changes: Vec<(u64, Fr)> =
                 (0..count).map(|_| (rng.gen_range(0..size as u64), Fr::from(rng.r#gen::<u64>()))).collect();
-            tree.update(&changes).map_err(BenchError::fixture)?;
+            tree.update_on(cores, &changes).map_err(BenchError::fixture)?;
             black_box(tree.root());
             Ok(())
         })

@@ -7,6 +7,7 @@ use crate::measure::{Effort, Subject, alternate};
 use crate::proving::Setting;
 use crate::report::{Entry, Impl};
 use std::hint::black_box;
+use std::num::NonZeroUsize;
 use veilpass_params::ProvingKey;
 use veilpass_protocol::day::Timestamp;
 use veilpass_protocol::note::AuthorityKey;
@@ -52,10 +53,9 @@ impl Checks {
             return Ok(Vec::new());
         };
         let ours = Subject::new("verify_single", Impl::Veilpass, || {
-            let proof = Proof::from_bytes(proof).map_err(|_| BenchError::Wrong("decoding"))?;
-            self.prepared.check(statement, &proof).map_err(|_| BenchError::Wrong("verification"))
+            self.prepared.check_bytes(statement, proof).map_err(|_| BenchError::Wrong("verification"))
         });
-        let mut subjects = vec![ours, presentation()?, self.subject(size)];
+        let mut subjects = vec![ours, presentation()?, self.subject(size, 1)];
         if with_ark {
             subjects.push(ark::single(self.key.groth16(), statement, proof));
         }
@@ -64,17 +64,14 @@ impl Checks {
 
     /// A batch of the first `size` proofs, decoding included; times are per proof.
     pub fn batch(&self, size: usize, threads: usize, effort: Effort) -> Result<Vec<Entry>, BenchError> {
-        alternate(threads, effort, vec![self.subject(size)])
+        alternate(threads, effort, vec![self.subject(size, threads)])
     }
 
-    fn subject(&self, size: usize) -> Subject<'_> {
-        let mut rng = rng(6);
+    fn subject(&self, size: usize, threads: usize) -> Subject<'_> {
+        let (mut rng, threads) = (rng(6), NonZeroUsize::new(threads).unwrap_or(NonZeroUsize::MIN));
         let (prepared, proofs) = (&self.prepared, self.proofs.get(..size).unwrap_or(&self.proofs));
         let batch = Subject::new(format!("verify_batch_{size}"), Impl::Veilpass, move || {
-            let decoded = proofs.iter().map(|(s, bytes)| Some((s.clone(), Proof::from_bytes(bytes).ok()?)));
-            let items: Option<Vec<(Statement, Proof)>> = decoded.collect();
-            let items = items.ok_or(BenchError::Wrong("decoding"))?;
-            let verdicts = prepared.check_batch(&items, &mut rng);
+            let verdicts = prepared.check_batch_bytes(threads, proofs, &mut rng);
             let accepted = verdicts.iter().filter(|verdict| verdict.is_ok()).count();
             if accepted == proofs.len() { Ok(()) } else { Err(BenchError::Wrong("the batch")) }
         });

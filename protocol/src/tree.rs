@@ -111,6 +111,11 @@ impl Tree {
     /// Changes many leaves; every touched node is hashed once. Places up to the highest one named come
     /// into use, so name them in sequence: the memory grows with the highest place.
     pub fn update(&mut self, changes: &[(u64, Fr)]) -> Result<(), PlaceOutside> {
+        self.update_on(cores(), changes)
+    }
+
+    /// [`Tree::update`] on so many threads.
+    pub fn update_on(&mut self, threads: NonZeroUsize, changes: &[(u64, Fr)]) -> Result<(), PlaceOutside> {
         if let Some((place, _)) = changes.iter().find(|(place, _)| *place >= CAPACITY) {
             return Err(PlaceOutside(*place));
         }
@@ -130,7 +135,7 @@ impl Tree {
             }
             let parents: std::collections::BTreeSet<u64> = dirty.keys().map(|p| p / ARITY as u64).collect();
             let groups: Vec<_> = parents.iter().map(|p| children(level, *p, h)).collect();
-            dirty = parents.into_iter().zip(hash_eights(cores(), &groups)).collect();
+            dirty = parents.into_iter().zip(hash_eights(threads, &groups)).collect();
         }
         Ok(())
     }
