@@ -22,4 +22,4 @@ pub mod system;
 
 pub use attest::{Attest, Witness, assign, assign_rows, circuit_check, native_check};
 pub use clause::{Clause, Gadget};
-pub use shape::{Shape, Stats, shape};
+pub use shape::{Dimensions, Shape, Stats, dimensions, shape};

@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use std::sync::LazyLock;
 use veilpass_protocol::field::{Fr, to_bytes};
+use veilpass_protocol::statement::INPUTS;
 
 /// Constraint matrices over wires `0..wires`: 0 is the constant one, then the public inputs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -136,13 +137,42 @@ pub fn shape() -> &'static Shape {
     &SHAPE
 }
 
+/// The numbers of a circuit that a prover needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Dimensions {
+    /// Number of rows.
+    pub rows: usize,
+    /// Number of public wires, the constant one included.
+    pub inputs: usize,
+    /// Number of wires.
+    pub wires: usize,
+}
+
+impl Dimensions {
+    /// Rows and input rows, rounded up to a power of two: the domain of ark-groth16 and snarkjs.
+    pub fn domain(&self) -> usize {
+        (self.rows + self.inputs).next_power_of_two()
+    }
+}
+
+/// Those of `attest-v1`, counted without its matrices, which are many times larger.
+pub fn dimensions() -> Dimensions {
+    static DIMENSIONS: LazyLock<Dimensions> = LazyLock::new(|| {
+        let mut b = Builder::with_values();
+        synthesize(&mut b, None);
+        let (wires, rows) = b.finish_values();
+        Dimensions { rows: rows.a.len(), inputs: 1 + INPUTS, wires: wires.len() }
+    });
+    *DIMENSIONS
+}
+
 impl Shape {
     /// The shape as it comes out for one statement and witness: always that of [`shape`].
     pub fn of(inputs: Option<(&crate::attest::Statement, &crate::attest::Witness)>) -> Shape {
         let mut b = Builder::with_rows();
         synthesize(&mut b, inputs);
         let (wires, rows) = b.finish();
-        Shape::new(rows, 1 + veilpass_protocol::statement::INPUTS, wires.len())
+        Shape::new(rows, 1 + INPUTS, wires.len())
     }
 
     /// From the rows of a builder. `inputs` counts the constant one.
@@ -172,6 +202,11 @@ impl Shape {
     /// Number of rows.
     pub fn rows(&self) -> usize {
         self.tags.len()
+    }
+
+    /// Its dimensions.
+    pub fn dimensions(&self) -> Dimensions {
+        Dimensions { rows: self.rows(), inputs: self.matrices.inputs, wires: self.matrices.wires }
     }
 
     /// The rows that an assignment breaks.
@@ -209,7 +244,7 @@ impl Shape {
             wires: *wires,
             wires_in_b: in_b.iter().filter(|x| **x).count(),
             nonzeros: Nonzeros { a, b, c },
-            domain: (self.rows() + inputs).next_power_of_two(),
+            domain: self.dimensions().domain(),
             shape: self.digest().iter().map(|byte| format!("{byte:02x}")).collect(),
             gadgets: ledger.filter(|line| line.rows > 0).collect(),
         }

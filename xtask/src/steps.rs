@@ -16,6 +16,14 @@ struct Step<'a> {
 fn run(folder: &Path, program: &str, arguments: &[&str], environment: &[(&str, &str)]) -> Result<(), String> {
     let mut command = Command::new(program);
     command.args(arguments).current_dir(folder).envs(environment.iter().copied());
+    // What cargo told this program about itself. Build scripts that watch these variables would run again, and
+    // once more when somebody calls cargo directly.
+    for (name, _) in std::env::vars_os() {
+        let told = |prefix: &&str| name.to_str().is_some_and(|name| name.starts_with(prefix));
+        if ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_"].iter().any(|prefix| told(prefix)) {
+            command.env_remove(&name);
+        }
+    }
     let status = command.status().map_err(|e| format!("{program} could not be started: {e}"))?;
     if status.success() { Ok(()) } else { Err(format!("`{program} {}` failed", arguments.join(" "))) }
 }

@@ -9,7 +9,7 @@ use rand::{SeedableRng, rngs::StdRng};
 use veilpass_circuits::attest::agreement::statement;
 use veilpass_circuits::attest::{Statement, cases, wire_names};
 use veilpass_circuits::shape::{Combinations, Matrices};
-use veilpass_circuits::{Attest, Gadget, Shape, Stats, assign, shape};
+use veilpass_circuits::{Attest, Gadget, Shape, Stats, assign, dimensions, shape};
 
 const PINNED: &str = include_str!("../../attest-v1.shape");
 
@@ -34,6 +34,7 @@ fn the_shape_is_the_pinned_one() {
         println!("{now}");
     }
     assert_eq!(now, PINNED);
+    assert_eq!(dimensions(), shape().dimensions());
 }
 
 #[test]

@@ -6,7 +6,7 @@
 
 use ark_ff::{AdditiveGroup, Field};
 use std::sync::OnceLock;
-use veilpass_circuits::shape;
+use veilpass_circuits::dimensions;
 use veilpass_circuits::system::RowValues;
 use veilpass_kernels::{Domain, Machine};
 use veilpass_protocol::field::Fr;
@@ -33,13 +33,9 @@ impl Quotient {
     }
 
     fn domain(&self) -> &Domain {
-        self.domain.get_or_init(|| {
-            let matrices = shape().matrices();
-            let size = (matrices.rows() + matrices.inputs).next_power_of_two();
-            match Domain::new(self.machine, size) {
-                Some(domain) => domain,
-                None => unreachable!("the circuit has between 64 and 2^27 rows"),
-            }
+        self.domain.get_or_init(|| match Domain::new(self.machine, dimensions().domain()) {
+            Some(domain) => domain,
+            None => unreachable!("the circuit has between 64 and 2^27 rows"),
         })
     }
 
@@ -74,7 +70,7 @@ impl Quotient {
     /// Exact, since B is zero in that row; by synthetic division.
     pub fn per_challenge(&self, b: &[Fr]) -> Zeroizing<Vec<Fr>> {
         let domain = self.domain();
-        let row = shape().matrices().rows() + INPUTS;
+        let row = dimensions().rows + INPUTS;
         let root = domain.root().pow([row as u64]);
         let scale = root / Fr::from(domain.size() as u64);
         let mut out = Zeroizing::new(vec![Fr::ZERO; b.len().saturating_sub(1)]);
