@@ -10,7 +10,7 @@ use ark_ec::{AffineRepr, CurveGroup};
 use std::array::from_fn;
 
 /// Vectors that share an inversion. More would save little and leave the cache.
-const VECTORS: usize = 192;
+const VECTORS: usize = 384;
 /// Independent chains of products, so that one need not wait for the other.
 const CHAINS: usize = 4;
 

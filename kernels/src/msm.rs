@@ -18,7 +18,7 @@ use ark_ff::{AdditiveGroup, BigInt, PrimeField};
 use rayon::prelude::*;
 
 /// Summands that are added in one go: their sums stay in the second-level cache.
-const PART: usize = 32 << 10;
+const PART: usize = 64 << 10;
 
 /// Bits of a scalar.
 const BITS: usize = 254;
@@ -92,27 +92,31 @@ where
 
     /// The digits of all scalars, sorted by bucket, and where each bucket ends.
     fn sort(&self, scalars: &[Fr], buckets: usize) -> (Vec<Summand>, Vec<u32>) {
-        let mut digits: Vec<(u32, Summand)> = Vec::with_capacity(scalars.len() * self.windows);
+        // For each multiple of the table its bucket and sign, if its digit is not zero.
+        let mut digits = vec![NONE; self.multiples.len()];
         let mut ends = vec![0u32; buckets];
+        let mut total = 0;
         for (place, scalar) in self.places.iter().zip(scalars) {
             let Some(point) = place else { continue };
             if *scalar == Fr::ZERO {
                 continue;
             }
             let first = *point as usize * self.windows;
-            for_each_digit(scalar.into_bigint(), self.window, |w, bucket, negative| {
-                ends[bucket] += 1;
-                digits.push((bucket as u32, Summand::new(first + w, negative)));
-            });
+            let row = &mut digits[first..first + self.windows];
+            write_digits(scalar.into_bigint(), self.window, row);
+            for digit in row.iter().filter(|digit| **digit != NONE) {
+                ends[(digit >> 1) as usize] += 1;
+                total += 1;
+            }
         }
-        let mut total = 0;
+        let mut before = 0;
         for end in &mut ends {
-            (total, *end) = (total + *end, total);
+            (before, *end) = (before + *end, before);
         }
-        let mut summands = vec![Summand::new(0, false); digits.len()];
-        for (bucket, summand) in digits {
-            let end = &mut ends[bucket as usize];
-            summands[*end as usize] = summand;
+        let mut summands = vec![Summand::new(0, false); total];
+        for (index, digit) in digits.into_iter().enumerate().filter(|(_, digit)| *digit != NONE) {
+            let end = &mut ends[(digit >> 1) as usize];
+            summands[*end as usize] = Summand::new(index, digit & 1 == 1);
             *end += 1;
         }
         (summands, ends)
@@ -121,7 +125,7 @@ where
     /// Ranges of buckets with about equally many summands, with the place of the first.
     fn split<'a>(&self, ends: &'a [u32], summands: usize) -> Vec<(&'a [u32], u32)> {
         let parts = summands.div_ceil(PART).next_multiple_of(rayon::current_num_threads());
-        let parts = if summands < PART / 8 { 1 } else { parts };
+        let parts = if summands < PART / 16 { 1 } else { parts };
         let mut ranges = Vec::with_capacity(parts);
         let (mut rest, mut first) = (ends, 0);
         for part in 1..=parts {
@@ -140,7 +144,6 @@ where
     fn weighted(&self, buckets: Vec<Option<G::Stored>>) -> Projective<G> {
         let side = 1usize << self.window.div_ceil(2);
         let mut points = Vec::with_capacity(buckets.len());
-        let mut summands = Vec::with_capacity(2 * buckets.len());
         let mut places = vec![None; buckets.len() + 1];
         for (place, bucket) in places.iter_mut().skip(1).zip(buckets) {
             if let Some(point) = bucket {
@@ -148,24 +151,27 @@ where
                 points.push(point);
             }
         }
-        let mut ends = Vec::new();
-        for row in places.chunks(side) {
-            summands.extend(row.iter().flatten());
-            ends.push(summands.len() as u32);
-        }
-        let rows = ends.len();
-        for column in 0..side {
-            summands.extend(places.iter().skip(column).step_by(side).flatten());
-            ends.push(summands.len() as u32);
-        }
-        let lines = G::sums(self.machine, Sums { source: &points, summands: &summands, ends: &ends });
-        let lines = G::to_ark(self.machine, ToArk { points: &lines });
-        let (rows, columns) = lines.split_at(rows);
-        let mut total = weighted::<G>(rows);
+        let sums_of = |lines: Vec<Vec<Summand>>| {
+            let ends = lines.iter().scan(0, |end, line| {
+                *end += line.len() as u32;
+                Some(*end)
+            });
+            let (ends, summands) = (ends.collect::<Vec<u32>>(), lines.concat());
+            let sums = G::sums(self.machine, Sums { source: &points, summands: &summands, ends: &ends });
+            G::to_ark(self.machine, ToArk { points: &sums })
+        };
+        let (rows, columns) = rayon::join(
+            || sums_of(places.chunks(side).map(|row| row.iter().flatten().copied().collect()).collect()),
+            || {
+                let column = |first| places.iter().skip(first).step_by(side).flatten().copied().collect();
+                sums_of((0..side).map(column).collect())
+            },
+        );
+        let mut total = weighted::<G>(&rows);
         for _ in 0..side.trailing_zeros() {
             total.double_in_place();
         }
-        total + weighted::<G>(columns)
+        total + weighted::<G>(&columns)
     }
 }
 
@@ -180,29 +186,25 @@ fn weighted<G: Group>(points: &[G::Affine]) -> Projective<G> {
     total
 }
 
-/// Signed digits: `s = Σ d_w · 2^(window·w)` with `|d_w| ≤ 2^(window−1)`; calls with window, `|d| − 1`, sign.
+/// A digit that is zero.
+const NONE: u32 = u32::MAX;
+
+/// Signed digits: `s = Σ d_w · 2^(window·w)` with `|d_w| ≤ 2^(window−1)`, each as `2·(|d| − 1)`, plus one if it is
+/// negative.
 #[inline(always)]
-fn for_each_digit(scalar: BigInt<4>, window: usize, mut digit: impl FnMut(usize, usize, bool)) {
-    let limbs = scalar.0;
+fn write_digits(scalar: BigInt<4>, window: usize, digits: &mut [u32]) {
+    let [a, b, c, d] = scalar.0;
+    let limbs = [a, b, c, d, 0, 0];
     let (mask, half) = ((1u64 << window) - 1, 1u64 << (window - 1));
     let mut carry = 0;
-    let mut at = 0;
-    let mut w = 0;
-    while at < BITS || carry > 0 {
+    for (w, digit) in digits.iter_mut().enumerate() {
+        let at = w * window;
         let (limb, shift) = (at / 64, at % 64);
-        let low = limbs.get(limb).map_or(0, |l| l >> shift);
-        let high = if shift + window > 64 { limbs.get(limb + 1).map_or(0, |l| l << (64 - shift)) } else { 0 };
-        let value = ((low | high) & mask) + carry;
+        let bits = limbs[limb] >> shift | limbs[limb + 1] << 1 << (63 - shift);
+        let value = (bits & mask) + carry;
         carry = u64::from(value > half);
-        if value > half {
-            if value != mask + 1 {
-                digit(w, (mask + 1 - value) as usize - 1, true);
-            }
-        } else if value > 0 {
-            digit(w, value as usize - 1, false);
-        }
-        at += window;
-        w += 1;
+        let size = if value > half { mask + 1 - value } else { value };
+        *digit = if size == 0 { NONE } else { (2 * (size - 1) | carry) as u32 };
     }
 }
 

@@ -21,33 +21,14 @@ pub(crate) fn sums<G: Group, B: Backend>(
         places.push((begin, end - begin));
         begin = *end;
     }
-    let round = |places: &mut [(u32, u32)], additions: &mut Vec<Addition>, at: &dyn Fn(u32) -> Summand| {
-        additions.clear();
-        let mut to = 0;
-        let mut singles = Vec::new();
-        for (first, count) in places.iter_mut() {
-            let begin = to;
-            for pair in 0..*count / 2 {
-                let left = *first + 2 * pair;
-                additions.push(Addition { left: at(left), right: at(left + 1), to });
-                to += 1;
-            }
-            if *count % 2 == 1 {
-                singles.push((at(*first + *count - 1), to));
-                to += 1;
-            }
-            (*first, *count) = (begin, to - begin);
-        }
-        (singles, to as usize)
-    };
-    let (singles, total) = round(&mut places, &mut additions, &|n| summands[n as usize]);
+    let (singles, total) = round(&mut places, &mut additions, |n| summands[n as usize]);
     let mut points = vec![G::Stored::default(); total];
     singles.into_iter().for_each(|(summand, to)| points[to as usize] = copy(source, summand));
     add_all::<G, B, true>(source, &additions, &mut points, &mut scratch, &mut holes);
     close(&mut places, &mut holes, &mut points);
     let mut others = Vec::new();
     while places.iter().any(|(_, count)| *count > 1) {
-        let (singles, total) = round(&mut places, &mut additions, &|n| Summand::new(n as usize, false));
+        let (singles, total) = round(&mut places, &mut additions, |n| Summand::new(n as usize, false));
         others.resize(total, G::Stored::default());
         singles.into_iter().for_each(|(summand, to)| others[to as usize] = points[summand.index()]);
         add_all::<G, B, false>(&points, &additions, &mut others, &mut scratch, &mut holes);
@@ -55,6 +36,33 @@ pub(crate) fn sums<G: Group, B: Backend>(
         close(&mut places, &mut holes, &mut points);
     }
     places.iter().map(|(first, count)| (*count == 1).then(|| points[*first as usize])).collect()
+}
+
+/// The additions of one round, pair by pair, and what is left over of odd segments, with its place among the sums; how
+/// many sums there are. `places` become those of the sums.
+#[inline(always)]
+fn round(
+    places: &mut [(u32, u32)],
+    additions: &mut Vec<Addition>,
+    at: impl Fn(u32) -> Summand,
+) -> (Vec<(Summand, u32)>, usize) {
+    additions.clear();
+    let mut to = 0;
+    let mut singles = Vec::new();
+    for (first, count) in places.iter_mut() {
+        let begin = to;
+        for pair in 0..*count / 2 {
+            let left = *first + 2 * pair;
+            additions.push(Addition { left: at(left), right: at(left + 1), to });
+            to += 1;
+        }
+        if *count % 2 == 1 {
+            singles.push((at(*first + *count - 1), to));
+            to += 1;
+        }
+        (*first, *count) = (begin, to - begin);
+    }
+    (singles, to as usize)
 }
 
 /// Fills the holes that infinities left with the last point of their segment.
