@@ -39,7 +39,7 @@ impl Lc {
         let mut value = Fr::ZERO;
         let mut terms = Vec::new();
         for (c, lc) in parts {
-            value += c * lc.value;
+            value += if c == Fr::ONE { lc.value } else { c * lc.value };
             terms.extend(lc.terms.iter().map(|(wire, x)| (*wire, c * *x)));
         }
         terms.sort_unstable_by_key(|(wire, _)| *wire);

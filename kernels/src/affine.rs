@@ -106,7 +106,9 @@ fn add_chunk<G: Group, B: Backend, const SIGNED: bool>(
     let one = C::<G, B>::from_base([num_one::<G>(); LANES]);
     let mut products = [one; CHAINS];
     let groups = additions.len().div_ceil(CHAINS * LANES);
-    scratch.rows.resize(VECTORS, [one; 5]);
+    if scratch.rows.len() < groups * CHAINS {
+        scratch.rows.resize(groups * CHAINS, [one; 5]);
+    }
     for (n, group) in additions.chunks(CHAINS * LANES).enumerate() {
         for ahead in additions.iter().skip(CHAINS * LANES * (n + 1)).take(CHAINS * LANES) {
             for summand in [ahead.left, ahead.right] {

@@ -204,7 +204,7 @@ fn write_digits(scalar: BigInt<4>, window: usize, digits: &mut [u32]) {
         let value = (bits & mask) + carry;
         carry = u64::from(value > half);
         let size = if value > half { mask + 1 - value } else { value };
-        *digit = if size == 0 { NONE } else { (2 * (size - 1) | carry) as u32 };
+        *digit = if size == 0 { NONE } else { ((2 * (size - 1)) | carry) as u32 };
     }
 }
 

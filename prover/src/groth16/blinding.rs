@@ -87,10 +87,14 @@ pub(super) fn blind(
     factors: &Factors,
 ) -> Option<[u8; PROOF_BYTES]> {
     let inverse = Zeroizing::new(factors.rho.inverse()?);
-    let a = proof.a * *inverse;
-    let mut b = proof.b * *factors.rho;
-    delta.add_multiple(&mut b, &(*factors.rho * *factors.t));
-    let c = proof.c + proof.a * *factors.t;
+    let (b, (a, c)) = rayon::join(
+        || {
+            let mut b = proof.b * *factors.rho;
+            delta.add_multiple(&mut b, &(*factors.rho * *factors.t));
+            b
+        },
+        || (proof.a * *inverse, proof.c + proof.a * *factors.t),
+    );
     encode(a, b, c)
 }
 

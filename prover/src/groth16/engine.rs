@@ -11,13 +11,14 @@
 
 use super::blinding::{BlindingKey, Unblinded, blinded};
 use super::prepared::Prepared;
-use super::quotient::{Polynomials, Quotient};
+use super::quotient::Quotient;
 use super::session::Session;
 use super::{ProveError, Prover};
 use ark_bn254::{G1Affine, G2Affine};
 use ark_ec::AffineRepr;
 use rand::{CryptoRng, RngCore};
 use std::sync::OnceLock;
+use veilpass_circuits::system::RowValues;
 use veilpass_circuits::{Witness, assign_rows};
 use veilpass_kernels::{Comb, FixedBases, G1, G2, Machine};
 use veilpass_params::ProvingKey;
@@ -117,7 +118,7 @@ impl Engine {
         if let Some(clause) = rows.failing {
             return Err(ProveError::Unsatisfied(clause));
         }
-        let proof = self.unblinded(&wires, &self.quotient.polynomials(&wires, rows));
+        let proof = self.unblinded(&wires, rows);
         blinded(&proof, &self.delta, &BlindingKey::new(witness), statement, rng).ok_or(ProveError::SelfCheck)
     }
 
@@ -137,10 +138,10 @@ impl Engine {
     }
 
     /// The sums for a satisfied assignment.
-    pub(super) fn unblinded(&self, wires: &[Fr], polynomials: &Polynomials) -> Unblinded {
-        let (a, (b, c)) = rayon::join(
-            || self.sum_a(wires),
-            || rayon::join(|| self.sum_b(wires), || self.sum_c(wires, &self.quotient.divide(polynomials))),
+    pub(super) fn unblinded(&self, wires: &[Fr], rows: RowValues) -> Unblinded {
+        let ((a, b), c) = rayon::join(
+            || rayon::join(|| self.sum_a(wires), || self.sum_b(wires)),
+            || self.sum_c(wires, &self.quotient.divide(&self.quotient.polynomials(wires, rows))),
         );
         self.with_constants(a, b, c)
     }

@@ -63,7 +63,7 @@ fn good_cases(n: usize, seed: u64) -> Vec<(Statement, Witness)> {
 fn unblinded(engine: &Engine, statement: &Statement, witness: &Witness) -> Unblinded {
     let (wires, rows) = assign_rows(statement, witness);
     assert_eq!(rows.failing, None);
-    engine.unblinded(&wires, &engine.quotient().polynomials(&wires, rows))
+    engine.unblinded(&wires, rows)
 }
 
 fn any_factors(rng: &mut StdRng) -> Factors {
