@@ -20,7 +20,7 @@ fn run(folder: &Path, program: &str, arguments: &[&str], environment: &[(&str, &
     // once more when somebody calls cargo directly.
     for (name, _) in std::env::vars_os() {
         let told = |prefix: &&str| name.to_str().is_some_and(|name| name.starts_with(prefix));
-        if ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_"].iter().any(|prefix| told(prefix)) {
+        if ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_"].iter().any(told) {
             command.env_remove(&name);
         }
     }
