@@ -1,7 +1,7 @@
 //! Many points at once, for readers of key files.
 
 use crate::curve::decode::{self, Encoded};
-use crate::curve::g2::in_subgroup;
+use crate::curve::wide::in_subgroup;
 use ark_bn254::{G1Affine, G2Affine};
 use ark_ec::AffineRepr;
 
@@ -32,13 +32,20 @@ pub fn read_g1(bytes: &[u8]) -> Result<Vec<G1Affine>, PointFault> {
 pub fn read_g2(bytes: &[u8]) -> Result<Vec<G2Affine>, PointFault> {
     let (halves, rest) = bytes.as_chunks::<32>();
     let (each, odd) = halves.as_chunks::<2>();
+    if !rest.is_empty() || !odd.is_empty() {
+        return Err(PointFault::Invalid);
+    }
     let points = decode::g2_all(each.iter().map(|[c0, c1]| (c0, c1)));
+    let finite = points.iter().filter_map(|p| if let Encoded::Point(p) = p { Some(*p) } else { None });
+    if in_subgroup(&finite.collect::<Vec<_>>()).contains(&false) {
+        return Err(PointFault::Invalid);
+    }
     let points = points.into_iter().zip(each).map(|(point, bytes)| match point {
-        Encoded::Point(p) if in_subgroup(p) => Ok(p.to_ark()),
+        Encoded::Point(p) => Ok(p.to_ark()),
         Encoded::Infinity => infinity(bytes.as_flattened(), G2Affine::zero()),
-        Encoded::Point(_) | Encoded::Nothing => Err(PointFault::Invalid),
+        Encoded::Nothing => Err(PointFault::Invalid),
     });
-    if rest.is_empty() && odd.is_empty() { points.collect() } else { Err(PointFault::Invalid) }
+    points.collect()
 }
 
 /// Infinity, if it is spelled as arkworks spells it.
