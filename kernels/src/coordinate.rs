@@ -3,6 +3,7 @@
 use crate::field::minus;
 use crate::lanes::{Backend, LANES, Lanes, Line, Machine};
 use crate::msm::{Multiples, Sums, ToArk};
+use crate::segments::Segments;
 use ark_bn254::{Fq, Fq2, G1Affine, G2Affine};
 use ark_ec::AffineRepr;
 use ark_ff::{AdditiveGroup, Field, batch_inversion};
@@ -71,7 +72,7 @@ pub trait Group: Sized + 'static {
     // The long computations are compiled here, for each group, and not again in every crate that uses one.
     /// Runs the task.
     #[doc(hidden)]
-    fn sums(machine: Machine, task: Sums<'_, Self>) -> Vec<Option<Self::Stored>>;
+    fn sums(machine: Machine, task: Sums<'_, Self>) -> Segments<Self::Stored>;
     /// Runs the task.
     #[doc(hidden)]
     fn multiples(machine: Machine, task: Multiples<'_, Self>);
@@ -82,7 +83,7 @@ pub trait Group: Sized + 'static {
 
 macro_rules! compiled_here {
     () => {
-        fn sums(machine: Machine, task: Sums<'_, Self>) -> Vec<Option<Self::Stored>> {
+        fn sums(machine: Machine, task: Sums<'_, Self>) -> Segments<Self::Stored> {
             machine.run(task)
         }
         fn multiples(machine: Machine, task: Multiples<'_, Self>) {

@@ -11,14 +11,14 @@
 use crate::affine::{Scratch, Summand, affine_all, double_all, stored_all};
 use crate::coordinate::Group;
 use crate::lanes::{Backend, Machine, Task};
-use crate::segments::sums;
+use crate::segments::{Segments, sums};
 use ark_bn254::Fr;
 use ark_ec::{AffineRepr, CurveGroup};
 use ark_ff::{AdditiveGroup, BigInt, PrimeField};
 use rayon::prelude::*;
 
-/// Summands that are added in one go: their sums stay in the second-level cache.
-const PART: usize = 64 << 10;
+/// Bytes of the summands that are added in one go: the sums of their pairs are half of it.
+const PART_BYTES: usize = 2 << 20;
 
 /// Bits of a scalar.
 const BITS: usize = 254;
@@ -78,7 +78,7 @@ where
         let buckets = 1usize << (self.window - 1);
         let (summands, ends) = self.sort(scalars, buckets);
         let ranges = self.split(&ends, summands.len());
-        let parts: Vec<Vec<Option<G::Stored>>> = ranges
+        let parts: Vec<Segments<G::Stored>> = ranges
             .into_par_iter()
             .map(|(buckets, first)| {
                 let last = buckets.last().map_or(first, |end| *end);
@@ -87,7 +87,7 @@ where
                 G::sums(self.machine, Sums { source: &self.multiples, summands, ends: &ends })
             })
             .collect();
-        self.weighted(parts.concat())
+        self.weighted(parts)
     }
 
     /// The digits of all scalars, sorted by bucket, and where each bucket ends.
@@ -124,8 +124,9 @@ where
 
     /// Ranges of buckets with about equally many summands, with the place of the first.
     fn split<'a>(&self, ends: &'a [u32], summands: usize) -> Vec<(&'a [u32], u32)> {
-        let parts = summands.div_ceil(PART).next_multiple_of(rayon::current_num_threads());
-        let parts = if summands < PART / 16 { 1 } else { parts };
+        let part = PART_BYTES / size_of::<G::Stored>();
+        let parts = summands.div_ceil(part).next_multiple_of(rayon::current_num_threads());
+        let parts = if summands < part / 16 { 1 } else { parts };
         let mut ranges = Vec::with_capacity(parts);
         let (mut rest, mut first) = (ends, 0);
         for part in 1..=parts {
@@ -141,16 +142,16 @@ where
 
     /// `Σ (i + 1) · bucket[i]`: with `i + 1 = high · side + low`, the sum of `high · side · row` and
     /// `low · column`.
-    fn weighted(&self, buckets: Vec<Option<G::Stored>>) -> Projective<G> {
+    fn weighted(&self, parts: Vec<Segments<G::Stored>>) -> Projective<G> {
         let side = 1usize << self.window.div_ceil(2);
-        let mut points = Vec::with_capacity(buckets.len());
-        let mut places = vec![None; buckets.len() + 1];
-        for (place, bucket) in places.iter_mut().skip(1).zip(buckets) {
-            if let Some(point) = bucket {
-                *place = Some(Summand::new(points.len(), false));
-                points.push(point);
-            }
-        }
+        let mut number = 0;
+        let present = parts.iter().flat_map(|part| &part.present).map(|present| {
+            number += usize::from(*present);
+            present.then(|| Summand::new(number - 1, false))
+        });
+        let places: Vec<Option<Summand>> = std::iter::once(None).chain(present).collect();
+        let mut points = Vec::with_capacity(number);
+        parts.into_iter().for_each(|part| points.extend(part.points));
         let sums_of = |lines: Vec<Vec<Summand>>| {
             let ends = lines.iter().scan(0, |end, line| {
                 *end += line.len() as u32;
@@ -158,7 +159,7 @@ where
             });
             let (ends, summands) = (ends.collect::<Vec<u32>>(), lines.concat());
             let sums = G::sums(self.machine, Sums { source: &points, summands: &summands, ends: &ends });
-            G::to_ark(self.machine, ToArk { points: &sums })
+            G::to_ark(self.machine, ToArk { segments: &sums })
         };
         let (rows, columns) = rayon::join(
             || sums_of(places.chunks(side).map(|row| row.iter().flatten().copied().collect()).collect()),
@@ -246,7 +247,7 @@ pub struct Sums<'a, G: Group> {
 }
 
 impl<G: Group> Task for Sums<'_, G> {
-    type Out = Vec<Option<G::Stored>>;
+    type Out = Segments<G::Stored>;
     #[inline(always)]
     fn run<B: Backend>(self) -> Self::Out {
         sums::<G, B>(self.source, self.summands, self.ends)
@@ -256,16 +257,16 @@ impl<G: Group> Task for Sums<'_, G> {
 /// See [`FixedBases`].
 #[doc(hidden)]
 pub struct ToArk<'a, G: Group> {
-    points: &'a [Option<G::Stored>],
+    segments: &'a Segments<G::Stored>,
 }
 
 impl<G: Group> Task for ToArk<'_, G> {
     type Out = Vec<G::Affine>;
     #[inline(always)]
     fn run<B: Backend>(self) -> Vec<G::Affine> {
-        let present: Vec<G::Stored> = self.points.iter().flatten().copied().collect();
-        let mut present = affine_all::<G, B>(&present).into_iter();
+        let mut present = affine_all::<G, B>(&self.segments.points).into_iter();
         let zero = Projective::<G>::ZERO.into_affine();
-        self.points.iter().map(|p| p.and_then(|_| present.next()).unwrap_or(zero)).collect()
+        let points = self.segments.present.iter();
+        points.map(|p| if *p { present.next().unwrap_or(zero) } else { zero }).collect()
     }
 }

@@ -4,14 +4,23 @@ use crate::affine::{Addition, Scratch, Summand, add_all, copy};
 use crate::coordinate::Group;
 use crate::lanes::Backend;
 
-/// For each segment of `summands` (`ends[i]` is where segment i ends and the next begins) its sum; `None` for
-/// infinity. Sources with a negative summand must be in reduced form.
+/// A sum for each segment.
+#[doc(hidden)]
+pub struct Segments<P> {
+    /// The sums that are not infinity, in order.
+    pub points: Vec<P>,
+    /// For each segment whether its sum is among them.
+    pub present: Vec<bool>,
+}
+
+/// For each segment of `summands` (`ends[i]` is where segment i ends and the next begins) its sum. Sources with a
+/// negative summand must be in reduced form.
 #[inline(always)]
 pub(crate) fn sums<G: Group, B: Backend>(
     source: &[G::Stored],
     summands: &[Summand],
     ends: &[u32],
-) -> Vec<Option<G::Stored>> {
+) -> Segments<G::Stored> {
     let mut scratch = Scratch::new();
     let (mut additions, mut holes) = (Vec::new(), Vec::new());
     // (first, count) of each segment, at first in `summands`, then in `points`.
@@ -35,7 +44,11 @@ pub(crate) fn sums<G: Group, B: Backend>(
         std::mem::swap(&mut points, &mut others);
         close(&mut places, &mut holes, &mut points);
     }
-    places.iter().map(|(first, count)| (*count == 1).then(|| points[*first as usize])).collect()
+    // A vector of their own: the one at hand has room for the first round.
+    let present: Vec<bool> = places.iter().map(|(_, count)| *count == 1).collect();
+    let mut sums = Vec::with_capacity(present.iter().filter(|present| **present).count());
+    sums.extend(places.iter().filter(|(_, count)| *count == 1).map(|(first, _)| points[*first as usize]));
+    Segments { points: sums, present }
 }
 
 /// The additions of one round, pair by pair, and what is left over of odd segments, with its place among the sums; how

@@ -17,9 +17,9 @@ use super::{ProveError, Prover};
 use ark_bn254::{G1Affine, G2Affine};
 use ark_ec::AffineRepr;
 use rand::{CryptoRng, RngCore};
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 use veilpass_circuits::system::RowValues;
-use veilpass_circuits::{Witness, assign_rows};
+use veilpass_circuits::{Witness, assign_rows, dimensions};
 use veilpass_kernels::{Comb, FixedBases, G1, G2, Machine};
 use veilpass_params::ProvingKey;
 use veilpass_protocol::circuit_id::CircuitId;
@@ -37,7 +37,10 @@ const WINDOW_OF_C: usize = 15;
 /// A proving key, ready to prove, with the verifying key that checks every proof before it leaves.
 pub struct Engine {
     machine: Machine,
-    key: ProvingKey,
+    alpha: G1Affine,
+    beta: G2Affine,
+    /// Until the tables are made from it: then its points are in them.
+    key: Mutex<Option<ProvingKey>>,
     check: PreparedKey,
     quotient: Quotient,
     delta: Comb<G2Affine>,
@@ -68,7 +71,9 @@ impl Engine {
         // A key without this point has another shape and is no `ProvingKey`.
         let challenge = Comb::new(groth16.a_query.get(INPUTS).copied().unwrap_or_default());
         let quotient = Quotient::new(machine);
-        Ok(Engine { machine, key, check, quotient, delta, challenge, tables: OnceLock::new() })
+        let (alpha, beta) = (groth16.vk.alpha_g1, groth16.vk.beta_g2);
+        let (key, tables) = (Mutex::new(Some(key)), OnceLock::new());
+        Ok(Engine { machine, alpha, beta, key, check, quotient, delta, challenge, tables })
     }
 
     /// The machine that computes: `portable` or `avx512ifma`.
@@ -89,7 +94,9 @@ impl Engine {
 
     fn tables(&self) -> &Tables {
         self.tables.get_or_init(|| {
-            let key = self.key.groth16();
+            let key = self.key.lock().unwrap_or_else(PoisonError::into_inner).take();
+            let Some(key) = &key else { unreachable!("the tables are made once") };
+            let key = key.groth16();
             let (a, (b, c)) = rayon::join(
                 || FixedBases::new(self.machine, &key.a_query, WINDOW_OF_A_AND_B),
                 || {
@@ -148,8 +155,7 @@ impl Engine {
 
     /// α and β added.
     pub(super) fn with_constants(&self, a: Sum1, b: Sum2, c: Sum1) -> Unblinded {
-        let vk = &self.key.groth16().vk;
-        Unblinded { a: a + vk.alpha_g1, b: b + vk.beta_g2, c }
+        Unblinded { a: a + self.alpha, b: b + self.beta, c }
     }
 
     /// `Σ zᵢ·[Aᵢ(τ)]₁`.
@@ -164,7 +170,8 @@ impl Engine {
 
     /// `Σ zᵢ·[Lᵢ]₁ + Σ hₖ·[τᵏ Z(τ)/δ]₁`; either may be left out by being empty.
     pub(super) fn sum_c(&self, wires: &[Fr], h: &[Fr]) -> Sum1 {
-        let private = self.key.groth16().l_query.len();
+        let dimensions = dimensions();
+        let private = dimensions.wires - dimensions.inputs;
         let mut scalars = Zeroizing::new(vec![Fr::default(); private]);
         if let Some(wires) = wires.get(INPUTS + 1..) {
             scalars.copy_from_slice(wires);
