@@ -20,6 +20,8 @@ mod ifma;
 mod lanes;
 #[cfg(feature = "sums")]
 mod msm;
+#[cfg(feature = "sums")]
+mod multiply;
 mod portable;
 #[cfg(feature = "sums")]
 mod segments;
@@ -36,4 +38,6 @@ pub use field::Field;
 pub use lanes::{Backend, Block, LANES, Lanes, Line, Machine, Task};
 #[cfg(feature = "sums")]
 pub use msm::FixedBases;
+#[cfg(feature = "sums")]
+pub use multiply::{Recoded, multiples, transform};
 pub use threads::spread;

@@ -1,3 +1,4 @@
 mod arithmetic;
+mod multiply;
 mod sums;
 mod transforms;

@@ -30,6 +30,7 @@ fn transforms_equal_ark() {
                     padded.resize(n, Fr::ZERO);
                     let name = machine.name();
                     assert_eq!(domain.coefficients(&input), plain.ifft(&padded), "{name} {n} {length}");
+                    assert_eq!(domain.values(&input), plain.fft(&padded), "{name} {n} {length}");
                     assert_eq!(domain.odd_values(&input), odd.fft(&padded), "{name} {n} {length}");
                     assert_eq!(domain.odd_coefficients(&input), odd.ifft(&padded), "{name} {n} {length}");
                 }

@@ -31,6 +31,7 @@ impl BlindingKey {
 }
 
 /// A proof with nothing to hide it, as sums of the key's points. It is never encoded.
+#[derive(Clone, Copy)]
 pub(super) struct Unblinded {
     pub a: G1Projective,
     pub b: G2Projective,

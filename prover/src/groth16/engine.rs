@@ -10,8 +10,9 @@
 //! bases are known beforehand, so every sum is one pass over buckets ([`FixedBases`]).
 
 use super::blinding::{BlindingKey, Unblinded, blinded};
+use super::openings::Lagrange;
 use super::prepared::Prepared;
-use super::quotient::Quotient;
+use super::quotient::{Quotient, with_inputs};
 use super::session::Session;
 use super::{ProveError, Prover};
 use ark_bn254::{G1Affine, G2Affine};
@@ -46,6 +47,7 @@ pub struct Engine {
     delta: Comb<G2Affine>,
     challenge: Comb<G1Affine>,
     tables: OnceLock<Tables>,
+    lagrange: OnceLock<Lagrange>,
 }
 
 /// Multiples of the key's points, about 30 MB.
@@ -73,7 +75,8 @@ impl Engine {
         let quotient = Quotient::new(machine);
         let (alpha, beta) = (groth16.vk.alpha_g1, groth16.vk.beta_g2);
         let (key, tables) = (Mutex::new(Some(key)), OnceLock::new());
-        Ok(Engine { machine, alpha, beta, key, check, quotient, delta, challenge, tables })
+        let lagrange = OnceLock::new();
+        Ok(Engine { machine, alpha, beta, key, check, quotient, delta, challenge, tables, lagrange })
     }
 
     /// The machine that computes: `portable` or `avx512ifma`.
@@ -148,7 +151,10 @@ impl Engine {
     pub(super) fn unblinded(&self, wires: &[Fr], rows: RowValues) -> Unblinded {
         let ((a, b), c) = rayon::join(
             || rayon::join(|| self.sum_a(wires), || self.sum_b(wires)),
-            || self.sum_c(wires, &self.quotient.divide(&self.quotient.polynomials(wires, rows))),
+            || {
+                let rows = with_inputs(rows, wires);
+                self.sum_c(wires, &self.quotient.divide(&self.quotient.polynomials(&rows)))
+            },
         );
         self.with_constants(a, b, c)
     }
@@ -179,6 +185,18 @@ impl Engine {
         scalars.reserve_exact(h.len());
         scalars.extend_from_slice(h);
         self.tables().c.sum(&scalars)
+    }
+
+    /// Points for sessions that turn often, made when the first of them asks.
+    pub(super) fn lagrange(&self) -> &Lagrange {
+        self.lagrange.get_or_init(|| {
+            let dimensions = dimensions();
+            let (private, n) = (dimensions.wires - dimensions.inputs, dimensions.domain());
+            match Lagrange::new(self.machine, &self.tables().c.points(private, n - 1)) {
+                Some(lagrange) => lagrange,
+                None => unreachable!("there are roots of unity for the circuit's domain"),
+            }
+        })
     }
 
     /// The fixed points of presentations.

@@ -2,6 +2,7 @@
 
 mod blinding;
 mod engine;
+mod openings;
 mod prepared;
 mod quotient;
 mod rerandomise;

@@ -15,10 +15,17 @@ use zeroize::Zeroizing;
 
 /// The polynomials of an assignment, by their coefficients.
 pub(super) struct Polynomials {
-    a: Zeroizing<Vec<Fr>>,
+    pub a: Zeroizing<Vec<Fr>>,
     /// B, which the late challenge needs too.
     pub b: Zeroizing<Vec<Fr>>,
     c: Zeroizing<Vec<Fr>>,
+}
+
+/// The values of all rows: after the circuit's rows each public input has a row of its own with A = the input and
+/// B = C = 0, as ark-groth16 has it.
+pub(super) fn with_inputs(mut rows: RowValues, wires: &[Fr]) -> RowValues {
+    rows.a.extend(wires.iter().take(INPUTS + 1));
+    rows
 }
 
 /// The domain and what does not depend on an assignment.
@@ -39,27 +46,36 @@ impl Quotient {
         })
     }
 
-    /// Interpolates. After the circuit's rows each public input has a row of its own with A = the input and
-    /// B = C = 0, as ark-groth16 has it.
-    pub fn polynomials(&self, wires: &[Fr], mut rows: RowValues) -> Polynomials {
+    /// Interpolates.
+    pub fn polynomials(&self, rows: &RowValues) -> Polynomials {
         let c = Zeroizing::new(rows.a.iter().zip(rows.b.iter()).map(|(a, b)| *a * b).collect::<Vec<Fr>>());
-        rows.a.extend(wires.iter().take(INPUTS + 1));
-        let domain = self.domain();
-        let interpolate = |values: &[Fr]| Zeroizing::new(domain.coefficients(values));
-        let (a, (b, c)) =
-            rayon::join(|| interpolate(&rows.a), || rayon::join(|| interpolate(&rows.b), || interpolate(&c)));
+        let (a, (b, c)) = rayon::join(
+            || self.coefficients(&rows.a),
+            || rayon::join(|| self.coefficients(&rows.b), || self.coefficients(&c)),
+        );
         Polynomials { a, b, c }
+    }
+
+    /// From values on the roots; those that are missing are zero.
+    pub fn coefficients(&self, values: &[Fr]) -> Zeroizing<Vec<Fr>> {
+        Zeroizing::new(self.domain().coefficients(values))
+    }
+
+    /// To values on the roots.
+    pub fn values(&self, coefficients: &[Fr]) -> Zeroizing<Vec<Fr>> {
+        Zeroizing::new(self.domain().values(coefficients))
+    }
+
+    /// To values on the odd coset.
+    pub fn odd_values(&self, coefficients: &[Fr]) -> Zeroizing<Vec<Fr>> {
+        Zeroizing::new(self.domain().odd_values(coefficients))
     }
 
     /// The coefficients of H; the last, which is zero, is left out.
     pub fn divide(&self, of: &Polynomials) -> Zeroizing<Vec<Fr>> {
-        let domain = self.domain();
-        let (mut values, b) = rayon::join(
-            || Zeroizing::new(domain.odd_values(&of.a)),
-            || Zeroizing::new(domain.odd_values(&of.b)),
-        );
+        let (mut values, b) = rayon::join(|| self.odd_values(&of.a), || self.odd_values(&of.b));
         values.iter_mut().zip(b.iter()).for_each(|(a, b)| *a *= b);
-        let mut h = Zeroizing::new(domain.odd_coefficients(&values));
+        let mut h = Zeroizing::new(self.domain().odd_coefficients(&values));
         let minus_half = -Fr::ONE / Fr::from(2u8);
         h.iter_mut().zip(of.c.iter()).for_each(|(p, c)| *p = (*p - c) * minus_half);
         h.pop();

@@ -1,35 +1,65 @@
 //! From one platform to the next in the same epoch.
 //!
 //! The three sums are linear in the wires and in H. A new scope, other predicates or another slot change a few hundred
-//! of 5,800 wires, most of them to small numbers: only the differences are summed. H changes
-//! throughout.
+//! of 5,800 wires: only the differences to the statement where the session began are summed. H changes
+//! throughout; it is computed anew, or, once [`Session::look_ahead`] has been called, its commitment follows from
+//! the rows that changed.
 
 use super::ProveError;
 use super::blinding::{BlindingKey, Unblinded, blinded};
 use super::engine::Engine;
+use super::openings::{Changes, Openings};
 use super::prepared::Prepared;
-use ark_bn254::{G1Projective, G2Projective};
-use ark_ff::AdditiveGroup;
+use super::quotient::{Polynomials, with_inputs};
+use ark_bn254::G1Projective;
+use ark_ff::{PrimeField, Zero};
 use rand::{CryptoRng, RngCore};
+use sha2::{Digest, Sha256};
+use veilpass_circuits::system::RowValues;
 use veilpass_circuits::{Witness, assign_rows};
 use veilpass_protocol::field::Fr;
 use veilpass_protocol::presentation::PROOF_BYTES;
-use veilpass_protocol::statement::Statement;
+use veilpass_protocol::statement::{INPUTS, Statement};
 use zeroize::Zeroizing;
 
-/// The state of one holder under one key: wires and sums of the statement at hand. It holds secrets and
-/// stays in memory.
+/// Statements with random numbers from which the rows are learnt that scope, slot and predicates change. A
+/// row that none of them shows costs a later turn its advantage, and nothing else.
+const TRIALS: u8 = 24;
+
+/// The state of one holder under one key, on one epoch. It holds secrets and stays in memory.
 pub struct Session<'e> {
     engine: &'e Engine,
+    base: Base,
+    openings: Option<Openings>,
+    now: Now,
+}
+
+/// Where the session began.
+struct Base {
+    wires: Zeroizing<Vec<Fr>>,
+    rows: RowValues,
+    polynomials: Polynomials,
+    h: Zeroizing<Vec<Fr>>,
+    sums: Unblinded,
+}
+
+/// The statement at hand.
+struct Now {
     statement: Statement,
     witness: Witness,
-    wires: Zeroizing<Vec<Fr>>,
-    h: Zeroizing<Vec<Fr>>,
-    /// The polynomial B, for the late challenge.
-    b_coefficients: Zeroizing<Vec<Fr>>,
-    a: G1Projective,
-    b: G2Projective,
-    c: G1Projective,
+    /// Without α and β.
+    sums: Unblinded,
+    late: Late,
+}
+
+/// What the late challenge needs of it.
+enum Late {
+    /// The base's polynomial B.
+    Base,
+    /// The polynomial B.
+    Polynomial(Zeroizing<Vec<Fr>>),
+    /// By how much rows differ from the base's.
+    Changes(Changes),
 }
 
 impl<'e> Session<'e> {
@@ -38,43 +68,88 @@ impl<'e> Session<'e> {
         statement: &Statement,
         witness: &Witness,
     ) -> Result<Session<'e>, ProveError> {
-        let empty = || Zeroizing::new(Vec::new());
-        let mut session = Session {
-            engine,
-            statement: statement.clone(),
-            witness: witness.clone(),
-            wires: empty(),
-            h: empty(),
-            b_coefficients: empty(),
-            a: G1Projective::ZERO,
-            b: G2Projective::ZERO,
-            c: G1Projective::ZERO,
-        };
-        session.turn_to(statement, witness)?;
-        Ok(session)
+        let (wires, rows) = satisfied(statement, witness)?;
+        let quotient = engine.quotient();
+        let ((a, b), (c, h, polynomials)) = rayon::join(
+            || rayon::join(|| engine.sum_a(&wires), || engine.sum_b(&wires)),
+            || {
+                let polynomials = quotient.polynomials(&rows);
+                let h = quotient.divide(&polynomials);
+                (engine.sum_c(&wires, &h), h, polynomials)
+            },
+        );
+        let sums = Unblinded { a, b, c };
+        let now = Now { statement: statement.clone(), witness: witness.clone(), sums, late: Late::Base };
+        Ok(Session { engine, base: Base { wires, rows, polynomials, h, sums }, openings: None, now })
+    }
+
+    /// Computes, once, what a change of any row adds to the quotient's commitment: the work of some sixty cold
+    /// proofs, after which a turn to another platform costs a quarter of one. Worth it in the background, for
+    /// holders who meet many platforms in one epoch. A first session of an engine also makes the key's part of it.
+    pub fn look_ahead(&mut self) {
+        if self.openings.is_none() {
+            let (key, base) = (self.engine.lagrange(), &self.base);
+            let rows = self.changing_rows();
+            self.openings = Some(Openings::new(key, self.engine.quotient(), &base.polynomials, rows));
+        }
+    }
+
+    /// The rows that depend on scope, slot and predicates: those that differ for random numbers.
+    fn changing_rows(&self) -> Vec<usize> {
+        let base = &self.base.rows;
+        let mut changing = vec![false; base.a.len()];
+        for trial in 0..TRIALS {
+            let number = |input: usize| {
+                let hash = Sha256::new().chain_update([trial]).chain_update(input.to_le_bytes()).finalize();
+                Fr::from_le_bytes_mod_order(&hash)
+            };
+            let root = self.now.statement.root;
+            let statement = Statement { root, ..Statement::from_array(std::array::from_fn(number)) };
+            let witness = Witness { slot: number(INPUTS), ..self.now.witness.clone() };
+            // It need not hold.
+            let (wires, rows) = assign_rows(&statement, &witness);
+            let rows = with_inputs(rows, &wires);
+            let differ = |new: &[Fr], old: &[Fr]| difference(new, old).iter().map(|x| !x.is_zero()).collect();
+            let (a, b): (Vec<bool>, Vec<bool>) = (differ(&rows.a, &base.a), differ(&rows.b, &base.b));
+            for (changing, differs) in changing.iter_mut().zip(a) {
+                *changing |= differs;
+            }
+            for (changing, differs) in changing.iter_mut().zip(b) {
+                *changing |= differs;
+            }
+        }
+        let rows = changing.into_iter().enumerate();
+        rows.filter(|(_, changing)| *changing).map(|(row, _)| row).collect()
     }
 
     /// Turns to another statement of the same holder. If it does not hold, the session stays where it was.
     pub fn turn_to(&mut self, statement: &Statement, witness: &Witness) -> Result<(), ProveError> {
-        let (wires, rows) = assign_rows(statement, witness);
-        if let Some(clause) = rows.failing {
-            return Err(ProveError::Unsatisfied(clause));
-        }
-        let (engine, quotient) = (self.engine, self.engine.quotient());
-        let change = difference(&wires, &self.wires);
-        let ((a, b), (c, h, b_coefficients)) = rayon::join(
-            || rayon::join(|| engine.sum_a(&change), || engine.sum_b(&change)),
-            || {
-                let polynomials = quotient.polynomials(&wires, rows);
-                let h = quotient.divide(&polynomials);
-                (engine.sum_c(&change, &difference(&h, &self.h)), h, polynomials.b)
+        let (wires, rows) = satisfied(statement, witness)?;
+        let (engine, quotient, base) = (self.engine, self.engine.quotient(), &self.base);
+        let wires = difference(&wires, &base.wires);
+        let ahead = self.openings.as_ref().and_then(|openings| {
+            let changes = openings.changes(&base.rows, &rows)?;
+            Some((openings, changes))
+        });
+        let ((a, b), (c, late)) = rayon::join(
+            || rayon::join(|| engine.sum_a(&wires), || engine.sum_b(&wires)),
+            || match ahead {
+                Some((openings, changes)) => {
+                    let (linear, quotient) = rayon::join(
+                        || engine.sum_c(&wires, &[]),
+                        || openings.gain(engine.lagrange(), quotient, &base.rows, &changes),
+                    );
+                    (linear + quotient, Late::Changes(changes))
+                }
+                None => {
+                    let polynomials = quotient.polynomials(&rows);
+                    let h = difference(&quotient.divide(&polynomials), &base.h);
+                    (engine.sum_c(&wires, &h), Late::Polynomial(polynomials.b))
+                }
             },
         );
-        self.a += a;
-        self.b += b;
-        self.c += c;
-        (self.statement, self.witness) = (statement.clone(), witness.clone());
-        (self.wires, self.h, self.b_coefficients) = (wires, h, b_coefficients);
+        let sums = Unblinded { a: base.sums.a + a, b: base.sums.b + b, c: base.sums.c + c };
+        self.now = Now { statement: statement.clone(), witness: witness.clone(), sums, late };
         Ok(())
     }
 
@@ -83,13 +158,13 @@ impl<'e> Session<'e> {
         &self,
         rng: &mut R,
     ) -> Result<[u8; PROOF_BYTES], ProveError> {
-        blinded(&self.unblinded(), self.engine.combs().1, &self.blinding_key(), &self.statement, rng)
+        blinded(&self.unblinded(), self.engine.combs().1, &self.blinding_key(), self.statement(), rng)
             .ok_or(ProveError::SelfCheck)
     }
 
     /// A proof of the statement at hand, which the verifier accepted.
     pub fn prove<R: RngCore + CryptoRng>(&self, rng: &mut R) -> Result<[u8; PROOF_BYTES], ProveError> {
-        self.engine.checked(&self.statement, self.prove_unchecked(rng)?)
+        self.engine.checked(self.statement(), self.prove_unchecked(rng)?)
     }
 
     /// The state from which the statement at hand is presented for any challenge.
@@ -102,25 +177,53 @@ impl<'e> Session<'e> {
     }
 
     pub(super) fn statement(&self) -> &Statement {
-        &self.statement
+        &self.now.statement
     }
 
     pub(super) fn blinding_key(&self) -> BlindingKey {
-        BlindingKey::new(&self.witness)
+        BlindingKey::new(&self.now.witness)
     }
 
     pub(super) fn unblinded(&self) -> Unblinded {
-        self.engine.with_constants(self.a, self.b, self.c)
+        let Unblinded { a, b, c } = self.now.sums;
+        self.engine.with_constants(a, b, c)
+    }
+
+    /// Whether the last turn was made by the rows that changed.
+    #[cfg(test)]
+    pub(super) fn by_changes(&self) -> bool {
+        matches!(self.now.late, Late::Changes(_))
     }
 
     /// What C gains when the challenge grows by one.
     pub(super) fn per_challenge(&self) -> G1Projective {
-        self.engine.sum_c(&[], &self.engine.quotient().per_challenge(&self.b_coefficients))
+        let of = |b: &[Fr]| self.engine.sum_c(&[], &self.engine.quotient().per_challenge(b));
+        match (&self.now.late, &self.openings) {
+            (Late::Polynomial(b), _) => of(b),
+            (Late::Changes(changes), Some(openings)) => openings.late(changes),
+            (Late::Changes(_), None) => unreachable!("changes come from openings"),
+            (Late::Base, _) => of(&self.base.polynomials.b),
+        }
+    }
+}
+
+/// Wires and rows of a statement that holds.
+fn satisfied(
+    statement: &Statement,
+    witness: &Witness,
+) -> Result<(Zeroizing<Vec<Fr>>, RowValues), ProveError> {
+    let (wires, rows) = assign_rows(statement, witness);
+    match rows.failing {
+        Some(clause) => Err(ProveError::Unsatisfied(clause)),
+        None => {
+            let rows = with_inputs(rows, &wires);
+            Ok((wires, rows))
+        }
     }
 }
 
 /// `new − old`, place by place; what is missing in `old` is zero.
-fn difference(new: &[Fr], old: &[Fr]) -> Zeroizing<Vec<Fr>> {
-    let old = old.iter().copied().chain(std::iter::repeat(Fr::ZERO));
+pub(super) fn difference(new: &[Fr], old: &[Fr]) -> Zeroizing<Vec<Fr>> {
+    let old = old.iter().copied().chain(std::iter::repeat(Fr::zero()));
     Zeroizing::new(new.iter().zip(old).map(|(new, old)| *new - old).collect())
 }
