@@ -74,7 +74,8 @@ impl Setting {
     fn ours(&self) -> Result<Vec<Subject<'_>>, BenchError> {
         let mut subjects = vec![self.cold("prove_cold", &self.engine), self.cold_checked()];
         subjects.extend(self.portable.as_ref().map(|engine| self.cold("prove_cold_portable", engine)));
-        subjects.extend([self.new_platform()?, self.prepare(), self.repeat()?, self.repeat_checked()?]);
+        subjects.extend([self.new_platform(true)?, self.new_platform(false)?]);
+        subjects.extend([self.prepare(), self.repeat()?, self.repeat_checked()?]);
         Ok(subjects)
     }
 
@@ -100,12 +101,16 @@ impl Setting {
     }
 
     /// `prove_new_platform`: from one platform to another in the same epoch, request to 128 bytes, without the check
-    /// of the finished proof.
-    fn new_platform(&self) -> Result<Subject<'_>, BenchError> {
+    /// of the finished proof, by a session that looked ahead; `prove_new_platform_plain`: by one that did not.
+    fn new_platform(&self, ahead: bool) -> Result<Subject<'_>, BenchError> {
         let mut rng = rng(5);
         let mut session = self.engine.session(&self.claim.0, &self.claim.1)?;
+        if ahead {
+            session.look_ahead();
+        }
+        let name = if ahead { "prove_new_platform" } else { "prove_new_platform_plain" };
         let mut others = self.requests.iter().rev().cycle();
-        Ok(Subject::new("prove_new_platform", Impl::Veilpass, move || {
+        Ok(Subject::new(name, Impl::Veilpass, move || {
             let request = others.next().ok_or(BenchError::Wrong("a list without an end"))?;
             let (statement, witness) = self.holder.claim(request)?;
             session.turn_to(&statement, &witness)?;
@@ -160,7 +165,8 @@ impl Setting {
     }
 
     /// `key_load` and `key_tables`: the file of the proving key, read and checked; the engine's tables of it, which
-    /// are made once in a process.
+    /// are made once in a process. `look_ahead`: a session begun and made ready for many platforms, once for each
+    /// holder and epoch.
     pub fn loading(&self, threads: usize, effort: Effort) -> Result<Vec<Entry>, BenchError> {
         let load = Subject::new("key_load", Impl::Veilpass, || {
             black_box(ProvingKey::from_bytes(dev::proving_key_bytes())?);
@@ -172,6 +178,14 @@ impl Setting {
             black_box(engine);
             Ok(())
         });
-        alternate(threads, effort, vec![load, tables])
+        let ahead = Subject::new("look_ahead", Impl::Veilpass, || {
+            let mut session = self.engine.session(&self.claim.0, &self.claim.1)?;
+            session.look_ahead();
+            Ok(())
+        });
+        let mut entries = alternate(threads, effort, vec![load, tables])?;
+        let few = Effort { at_least: 2, ..effort };
+        entries.extend(alternate(threads, few, vec![ahead])?);
+        Ok(entries)
     }
 }

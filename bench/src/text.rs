@@ -50,6 +50,8 @@ pub fn words(name: &str) -> String {
         "present_repeat" => "repeat presentation".into(),
         "present_repeat_checked" => "repeat presentation, checked".into(),
         "prove_new_platform" => "proof for a new platform".into(),
+        "prove_new_platform_plain" => "the same, without looking ahead".into(),
+        "look_ahead" => "looking ahead, once an epoch".into(),
         "verify_single" => "verification, decoding included".into(),
         "verify_presentation" => "verification from JSON to evidence".into(),
         "semaphore_prove_cold" => "Semaphore's key: cold proof".into(),

@@ -44,12 +44,13 @@ fn ratios_stay_where_they_were() {
     let _alone = alone();
     let mut setting = Setting::new().unwrap();
     let checks = Checks::new(&mut setting).unwrap();
-    // Usual, in release: 0.1 (0.56 without the wide instructions); 0.0005; 0.5.
+    // Usual, in release: 0.1 (0.56 without the wide instructions); 0.0005; 0.28; 0.5.
     let ark = ("prove_cold", Impl::Ark);
     let proofs = vec![
         Limit(0.9, ("prove_cold", OURS), ark),
         Limit(0.01, ("present_repeat", OURS), ark),
-        Limit(0.9, ("prove_new_platform", OURS), ("prove_cold", OURS)),
+        Limit(0.5, ("prove_new_platform", OURS), ("prove_cold", OURS)),
+        Limit(0.9, ("prove_new_platform_plain", OURS), ("prove_cold", OURS)),
     ];
     guard(proofs, || setting.measure(1, Effort::of_rounds(2), true).unwrap());
     // Usual, in release with the wide instructions: 0.4; 0.11.

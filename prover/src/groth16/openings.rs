@@ -70,8 +70,11 @@ impl Lagrange {
         Some(Lagrange { machine, n, n_inverse, half, roots, powers, twist, scale, l, k, odd })
     }
 
-    /// For every row s the half of `[(P − P(ωˢ))/(X − ωˢ)]` that the other rows make, from P's values on the odd
-    /// coset; what is missing is `P(ωˢ)·ω^(−s)·n/2·[Lₛ]`.
+    /// For every row s its opening `[(P − P(ωˢ))/(X − ωˢ)]` less `P(ωˢ)·ω^(−s)·n/2·[Lₛ]`, from P's values on the odd
+    /// coset.
+    ///
+    /// The opening is `Σ ω^(si)·Vᵢ` with `Vᵢ = Σⱼ p_(i+1+j)·[τʲ Z(τ)/δ]`, a correlation without wrapping: half the sum of the
+    /// cyclic one, which at a root is a product and here left out, and of the negacyclic one.
     fn openings(&self, odd_values: &[Fr]) -> Vec<G1Projective> {
         let factors: Vec<Recoded> = odd_values
             .iter()
@@ -156,18 +159,20 @@ impl Openings {
 
     /// What the quotient's commitment gains by them.
     pub fn gain(&self, key: &Lagrange, quotient: &Quotient, base: &RowValues, by: &Changes) -> G1Projective {
-        let (of_a, of_b) = rayon::join(|| key.crossed(quotient, &by.a), || key.crossed(quotient, &by.b));
+        let (of_a, of_b) = rayon::join(|| slopes(quotient, &by.a), || slopes(quotient, &by.b));
         let n_inverse = key.n_inverse;
+        let degree = Fr::from(key.n as u64) - Fr::ONE;
         let mut scalars = Zeroizing::new(Vec::with_capacity(4 * self.rows.len()));
         for row in self.rows.iter().copied() {
             let (alpha, beta) = (at(&by.a, row), at(&by.b, row));
             let scale = at(&key.roots, row) * n_inverse;
-            let others = alpha * at(&of_b, row) + beta * at(&of_a, row);
+            // n·(αE(β) + βE(α)).
+            let others = alpha * at(&of_b, row) + beta * at(&of_a, row) - alpha * beta * degree;
             let own = (alpha * at(&base.b, row) + beta * at(&base.a, row)) * key.half;
             scalars.extend([
                 alpha * scale,
                 beta * scale,
-                (others + own) * n_inverse,
+                (others * n_inverse + own) * n_inverse,
                 alpha * beta * n_inverse * n_inverse,
             ]);
         }
@@ -188,19 +193,14 @@ impl Openings {
     }
 }
 
-impl Lagrange {
-    /// `Eₛ = Σ xₜ ωᵗ/(n(ωˢ − ωᵗ))` over t ≠ s: with X(ωᵗ) = xₜ it is `(ωˢ X′(ωˢ) − xₛ(n − 1)/2)/n`.
-    fn crossed(&self, quotient: &Quotient, x: &[Fr]) -> Zeroizing<Vec<Fr>> {
-        let mut derivative = quotient.coefficients(x);
-        let mut degree = Fr::ZERO;
-        for c in derivative.iter_mut() {
-            *c *= degree;
-            degree += Fr::ONE;
-        }
-        let mut values = quotient.values(&derivative);
-        let middle = (Fr::from(self.n as u64) - Fr::ONE) * self.half;
-        values.iter_mut().zip(x).for_each(|(value, x)| *value -= *x * middle);
-        values.iter_mut().for_each(|value| *value *= self.n_inverse);
-        values
+/// `ωˢ X′(ωˢ)` for the polynomial with X(ωᵗ) = xₜ. It is `Σ xₜ ωᵗ/(ωˢ − ωᵗ)` over t ≠ s, which is n·Eₛ, and
+/// `xₛ (n − 1)/2`.
+fn slopes(quotient: &Quotient, x: &[Fr]) -> Zeroizing<Vec<Fr>> {
+    let mut derivative = quotient.coefficients(x);
+    let mut degree = Fr::ZERO;
+    for c in derivative.iter_mut() {
+        *c *= degree;
+        degree += Fr::ONE;
     }
+    quotient.values(&derivative)
 }
