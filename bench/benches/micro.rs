@@ -6,10 +6,12 @@ use ark_ec::pairing::Pairing;
 use ark_ec::{CurveGroup, VariableBaseMSM};
 use ark_ff::{Field, UniformRand};
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_main};
+use light_poseidon::{Poseidon, PoseidonHasher};
 use std::hint::black_box;
+use std::num::NonZeroUsize;
 use veilpass_bench::fixture::{Holder, dev_key, rng};
 use veilpass_circuits::{assign, native_check, shape};
-use veilpass_protocol::poseidon::hash;
+use veilpass_protocol::poseidon::{hash, hash_eights};
 use veilpass_protocol::tree::{Tree, node};
 use veilpass_prover::groth16::{Engine, Prover};
 use veilpass_verifier::{PreparedKey, Proof};
@@ -55,6 +57,14 @@ fn hashes(c: &mut Criterion) {
     group.bench_function("3", |b| b.iter(|| hash(black_box(&[x; 3]))));
     group.bench_function("4", |b| b.iter(|| hash(black_box(&[x; 4]))));
     group.bench_function("8", |b| b.iter(|| node(black_box(&[x; 8]))));
+    // The same function with the parameters of circom, t = 9.
+    let mut other = ok(Poseidon::<Fr>::new_circom(8));
+    assert_eq!(ok(other.hash(&[x; 8])), node(&[x; 8]));
+    group.bench_function("8_light_poseidon", |b| b.iter(|| other.hash(black_box(&[x; 8]))));
+    let eights: Vec<[Fr; 8]> = (0..512u64).map(|i| [x + Fr::from(i); 8]).collect();
+    assert_eq!(hash_eights(NonZeroUsize::MIN, &eights)[0], node(&[x; 8]));
+    group.throughput(Throughput::Elements(512));
+    group.bench_function("8_in_lanes_512", |b| b.iter(|| hash_eights(NonZeroUsize::MIN, black_box(&eights))));
     group.finish();
 
     let mut group = c.benchmark_group("tree");

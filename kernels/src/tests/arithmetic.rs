@@ -123,6 +123,7 @@ fn expected<F: Field>(a: F, b: F, negate: bool, fourth: F) -> [F; 14] {
     ]
 }
 
+/// All pairs of edge values, and `rounds` times eight random pairs.
 fn hold<F: Field + UniformRand>(rounds: usize)
 where
     Everything<F>: Task<Out = Vec<[F; LANES]>>,
@@ -149,10 +150,10 @@ where
 
 #[test]
 fn lanes_equal_ark_in_the_base_field() {
-    hold::<Fq>(60_000);
+    hold::<Fq>(130_000);
 }
 
 #[test]
 fn lanes_equal_ark_in_the_scalar_field() {
-    hold::<Fr>(60_000);
+    hold::<Fr>(130_000);
 }
