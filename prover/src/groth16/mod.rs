@@ -2,6 +2,8 @@
 
 mod blinding;
 mod engine;
+#[cfg(test)]
+mod kept;
 pub(crate) mod prepared;
 mod quotient;
 mod rerandomise;
