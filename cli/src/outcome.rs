@@ -28,6 +28,12 @@ impl Failure {
         Failure::Refused { code, detail: detail.to_string() }
     }
 
+    /// For people.
+    pub fn detail(&self) -> &str {
+        let (Failure::Refused { detail, .. } | Failure::Usage(detail) | Failure::Fault(detail)) = self;
+        detail
+    }
+
     /// A fault while doing something.
     pub fn fault(what: &str, cause: impl fmt::Display) -> Failure {
         Failure::Fault(format!("{what}: {cause}"))

@@ -61,6 +61,11 @@ impl Wallet {
         judged.is_ok_and(|j| self.prepared_slot(circuit, &j.parameters, &j.statement).is_some())
     }
 
+    /// Whether there is anybody to prepare an answer for.
+    pub fn has_answered(&self) -> bool {
+        !self.state.visits.is_empty()
+    }
+
     /// How many answers [`Wallet::prepare`] would make.
     pub fn unprepared(&mut self, circuit: CircuitId, now: Timestamp) -> usize {
         self.missing(circuit, now).len()
