@@ -16,6 +16,15 @@ pub fn resident_number(bytes: &mut Vec<u8>) {
     }
 }
 
+/// The length of a file of prepared answers, and nothing after as many entries as it counts.
+pub fn prepared(bytes: &mut Vec<u8>) {
+    bytes.resize(seeds::PREPARED, 0);
+    let count = &mut bytes[seeds::PREPARED_HEAD - 1];
+    *count %= 17;
+    let end = seeds::PREPARED_HEAD + usize::from(*count) * seeds::PREPARED_ENTRY;
+    bytes[end..].fill(0);
+}
+
 /// The check digit of ICAO 9303-3: weights 7, 3, 1.
 pub fn check_digit(covered: &[u8]) -> u8 {
     let value = |b: u8| match b {
