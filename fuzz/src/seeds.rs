@@ -302,31 +302,32 @@ pub fn states() -> Vec<Vec<u8>> {
     vec![empty.as_bytes().to_vec(), found.into_bytes(), full.to_string().into_bytes()]
 }
 
-/// Insides of files of prepared answers: none and up to three. The points are those of proofs.
+/// Insides of files of prepared answers: none and up to three.
 pub fn prepared() -> Vec<Vec<u8>> {
-    let proofs: Vec<Vec<u8>> =
-        presentations().iter().filter(|p| p.len() == 201).map(|p| p[73..].to_vec()).collect();
-    let points = |n: usize| {
-        let proof = proofs.iter().filter(|p| Proof::from_bytes(p[..].try_into().expect("128 bytes")).is_ok());
-        let proof = proof.cycle().nth(n).expect("a good proof");
-        let (a, b, c) = (&proof[..32], &proof[32..96], &proof[96..]);
-        [a, c, c, a, b].concat()
-    };
+    (0..4).map(prepared_file).collect()
+}
+
+/// One with so many answers. The points are those of proofs.
+pub fn prepared_file(count: usize) -> Vec<u8> {
+    let presentations = presentations();
+    let proofs = presentations.iter().filter(|p| p.len() == 201).map(|p| &p[73..]);
+    let good = |proof: &&[u8]| Proof::from_bytes((*proof).try_into().expect("128 bytes")).is_ok();
+    let proofs: Vec<&[u8]> = proofs.filter(good).collect();
     let entry = |n: usize| {
         let inputs = (1..14u64).flat_map(|input| to_bytes(&Fr::from(input + 100 * n as u64)));
-        [(n as u32).to_be_bytes().to_vec(), vec![7; 32], inputs.collect(), points(n)].concat()
+        let proof = proofs[n % proofs.len()];
+        let (a, b, c) = (&proof[..32], &proof[32..96], &proof[96..]);
+        let head = [&(n as u32).to_be_bytes()[..], &[7; 32]].concat();
+        [head, inputs.collect(), [a, c, c, a, b].concat()].concat()
     };
-    let file = |count: usize| {
-        let mut file = b"veilpass prepared v1\n".to_vec();
-        file.extend(7u64.to_be_bytes());
-        file.extend(to_bytes(&some_credentials()[0].leaf()));
-        file.extend([9; 32]);
-        file.push(count as u8);
-        file.extend((0..count).flat_map(entry));
-        file.resize(PREPARED, 0);
-        file
-    };
-    vec![file(0), file(1), file(2), file(3)]
+    let mut file = b"veilpass prepared v1\n".to_vec();
+    file.extend(7u64.to_be_bytes());
+    file.extend(to_bytes(&some_credentials()[0].leaf()));
+    file.extend([9; 32]);
+    file.push(count as u8);
+    file.extend((0..count).flat_map(entry));
+    file.resize(PREPARED, 0);
+    file
 }
 
 /// Length of such a file: head, and room for 16 entries of a slot, 14 values and six parts of points.
