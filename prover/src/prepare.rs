@@ -32,15 +32,16 @@ impl Wallet {
         key_file: KeyFile,
         now: Timestamp,
     ) -> Result<(), Refusal> {
-        let opened = file.map(|file| Store::open(file, &self.k)).transpose();
-        let nothing = Store { basis: self.basis(key_file), changed: opened.is_err(), entries: Vec::new() };
-        self.prepared = match &opened {
-            Ok(Some(store)) if store.basis == nothing.basis => store.clone(),
-            Ok(Some(store)) => Store { changed: !store.entries.is_empty(), ..nothing },
-            _ => nothing,
+        let basis = self.basis(key_file);
+        let nothing = |changed| Store { basis, changed, entries: Vec::new() };
+        let (store, outcome) = match file.map(|file| Store::open(file, &self.k)).transpose() {
+            Ok(Some(store)) if store.basis == basis => (store, Ok(())),
+            Ok(found) => (nothing(found.is_some_and(|store| !store.entries.is_empty())), Ok(())),
+            Err(damage) => (nothing(true), Err(damage)),
         };
+        self.prepared = store;
         self.forget_prepared(now);
-        opened.map(|_| ())
+        outcome
     }
 
     /// What is prepared, encrypted under a key that follows from the pseudonym secret. Its length is always the same.
@@ -86,7 +87,9 @@ impl Wallet {
         let circuit = engine.circuit();
         let mut session: Option<Session<'_>> = None;
         let mut made = 0;
-        for judged in self.missing(circuit, now) {
+        let missing = self.missing(circuit, now);
+        self.prepared.make_room();
+        for judged in missing {
             let Judged { parameters, mut statement, mut witness, .. } = judged;
             let Some(slot) = self.draw_another(&parameters, now, rng) else { continue };
             statement.pseudonym = pseudonym(&self.k, &statement.scope, slot);

@@ -89,6 +89,13 @@ impl Store {
         self.entries.iter().position(|entry| entry.is_for(circuit, statement))
     }
 
+    /// Room for all entries from the start, so that no copy of one is left behind by growing.
+    pub(crate) fn make_room(&mut self) {
+        if self.entries.is_empty() {
+            self.entries.reserve_exact(MAX_PREPARED);
+        }
+    }
+
     /// The encrypted file.
     pub(crate) fn seal(&self, k: &PseudonymSecret) -> Result<Vec<u8>, SealFailed> {
         crypt::seal(&self.plain(), &crypt::derived(LABEL, k), WorkFactor::NONE)
@@ -133,7 +140,8 @@ impl Store {
         let (count, rest) = rest.split_first().ok_or_else(ends)?;
         let leaf = from_bytes(leaf).map_err(|_| damaged("its leaf"))?;
         let basis = Basis { epoch: u64::from_be_bytes(*epoch), leaf, key_file: KeyFile(*key_file) };
-        let mut store = Store { basis, entries: Vec::with_capacity(MAX_PREPARED), changed: false };
+        let mut store = Store { basis, entries: Vec::new(), changed: false };
+        store.make_room();
         if usize::from(*count) > MAX_PREPARED {
             return Err(damaged("too many entries"));
         }
