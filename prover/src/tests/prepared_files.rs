@@ -65,7 +65,8 @@ fn the_inside_has_one_reading() {
         Store::read(&bad).err()
     };
     let entry = count + 1..count + 1 + 4 + PREPARED_BYTES;
-    let changes: [(&str, &dyn Fn(&mut Vec<u8>)); 7] = [
+    type Change<'a> = (&'a str, &'a dyn Fn(&mut Vec<u8>));
+    let changes: [Change<'_>; 7] = [
         ("magic", &|b| b[0] ^= 1),
         ("leaf", &|b| b[29..61].fill(0xff)),
         ("fewer", &|b| b[count] = 0),
