@@ -90,9 +90,15 @@ impl<A: AffineRepr<ScalarField = Fr>> Base<A> {
     }
 
     fn mul(&self, scalar: &Fr) -> A::Group {
+        let mut product = A::Group::ZERO;
+        self.add_multiple(&mut product, scalar);
+        product
+    }
+
+    fn add_multiple(&self, sum: &mut A::Group, scalar: &Fr) {
         match self {
-            Base::Point(point) => *point * scalar,
-            Base::Table(comb) => comb.mul(scalar),
+            Base::Point(point) => *sum += *point * scalar,
+            Base::Table(comb) => comb.add_multiple(sum, scalar),
         }
     }
 }
@@ -173,9 +179,14 @@ impl Prepared {
     pub(super) fn blind(&self, m: Fr, factors: &Factors) -> Option<[u8; PROOF_BYTES]> {
         let (rho, t) = (*factors.rho, *factors.t);
         let inverse = Zeroizing::new(rho.inverse()?);
-        let a = self.a.mul(&inverse) + self.challenge.mul(&(m * *inverse));
-        let b = self.b.mul(&rho) + self.delta.mul(&(rho * t));
-        let c = self.late.mul(&m) + self.c.point() + self.a.mul(&t) + self.challenge.mul(&(m * t));
+        let mut a = self.a.mul(&inverse);
+        self.challenge.add_multiple(&mut a, &(m * *inverse));
+        let mut b = self.b.mul(&rho);
+        self.delta.add_multiple(&mut b, &(rho * t));
+        let mut c = self.late.mul(&m);
+        c += self.c.point();
+        self.a.add_multiple(&mut c, &t);
+        self.challenge.add_multiple(&mut c, &(m * t));
         encode(a, b, c)
     }
 

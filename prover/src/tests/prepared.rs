@@ -9,14 +9,14 @@ use std::cell::Cell;
 use std::sync::LazyLock;
 use std::time::Instant;
 use veilpass_circuits::Witness;
-use veilpass_params::dev;
+use veilpass_params::{ProvingKey, dev};
 use veilpass_protocol::circuit_id::CircuitId;
 use veilpass_protocol::day::Timestamp;
 use veilpass_protocol::field::Fr;
 use veilpass_protocol::presentation::{PROOF_BYTES, Presentation};
 use veilpass_protocol::scope::LinkKind;
 use veilpass_protocol::statement::Statement;
-use veilpass_verifier::{Files, Policy, PreparedKey, verify_files};
+use veilpass_verifier::{Files, Origin, Policy, PreparedKey, verify_files};
 
 pub(super) static ENGINE: LazyLock<Engine> =
     LazyLock::new(|| Engine::new(dev::proving_key().unwrap()).unwrap());
@@ -341,6 +341,21 @@ fn what_is_prepared_and_how_much() {
     assert_eq!(young.unprepared(circuit, now()), 0);
     visit(&mut young, &Ask { context: "b", ..none() }, false, now());
     assert_eq!(young.unprepared(circuit, now()), 1, "control");
+}
+
+/// A key that gives no proof gives no state either, and the wallet is as it was.
+#[test]
+fn nothing_is_prepared_with_a_damaged_key() {
+    let mut groth16 = dev::proving_key().unwrap().groth16().clone();
+    groth16.h_query.swap(7, 8);
+    let damaged = Engine::new(ProvingKey::from_groth16(Origin::Dev, groth16).unwrap()).unwrap();
+    let mut world = World::new(97);
+    let mut wallet = world.person(adult());
+    let mut rng = world.rng.clone();
+    answer(&mut wallet, &none(), now(), &mut rng);
+    assert_eq!(wallet.prepare(&damaged, now(), &mut rng, |_| ()), Err(ProveError::SelfCheck));
+    assert!(wallet.prepared.entries.is_empty() && !wallet.prepared_changed());
+    assert_eq!(prepare(&mut wallet, now(), &mut rng), 1, "control");
 }
 
 fn median(times: &[f64]) -> f64 {
