@@ -113,14 +113,15 @@ pub fn run(at: &At, present: &PresentOptions) -> Result<Reply, Failure> {
     let client = present.network.client()?;
     let asked = Asked::receive(present, &client)?;
     match answer(at, present, &asked) {
-        Ok((answered, mut holder)) => {
+        Ok((answered, holder)) => {
             keep(present.out.as_deref(), &answered.presentation)?;
             if present.send {
                 send(&client, &answered.address, &answered.presentation)?;
             }
             let text = if present.send { "presented, and received" } else { "presented" };
-            prepare_next(at, &mut holder, &answered, present.clock, text);
-            Ok(Reply::raw(answered.presentation, text))
+            let (at, clock) = (at.clone(), present.clock);
+            let reply = Reply::raw(answered.presentation.clone(), text);
+            Ok(reply.afterwards(move || prepare_next(&at, holder, &answered, clock)))
         }
         Err(NoAnswer::Refused(why)) => {
             // Whatever the reason, the platform gets the same bytes.
@@ -201,17 +202,13 @@ fn answer(at: &At, present: &PresentOptions, asked: &Asked) -> Result<(Answered,
 }
 
 /// Prepares the next answer to this platform, now that it has this one. Whoever has changed the wallet in between, or
-/// syncs it next, does it otherwise.
-fn prepare_next(at: &At, holder: &mut Holder, answered: &Answered, clock: Clock, done: &str) {
-    let spinner =
-        progress::spinner(format!("{done}; preparing the next answer (to interrupt it does no harm)"));
+/// syncs it next, does it otherwise; to interrupt it does no harm.
+fn prepare_next(at: &At, mut holder: Holder, answered: &Answered, clock: Clock) {
     if let (Ok(_lock), Ok(now)) = (at.lock(), clock.now())
         && std::fs::read(at.state()).is_ok_and(|state| state == answered.state)
     {
-        spinner.finish_and_clear();
-        key::prepare(at, holder, &answered.key, now);
+        key::prepare(at, &mut holder, &answered.key, now);
     }
-    spinner.finish_and_clear();
 }
 
 fn judge(
