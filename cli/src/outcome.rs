@@ -28,6 +28,12 @@ impl Failure {
         Failure::Refused { code, detail: detail.to_string() }
     }
 
+    /// For people.
+    pub fn detail(&self) -> &str {
+        let (Failure::Refused { detail, .. } | Failure::Usage(detail) | Failure::Fault(detail)) = self;
+        detail
+    }
+
     /// A fault while doing something.
     pub fn fault(what: &str, cause: impl fmt::Display) -> Failure {
         Failure::Fault(format!("{what}: {cause}"))
@@ -41,6 +47,16 @@ pub struct Reply {
     text: String,
     /// Exit 0, or 1 where the document itself says what was refused.
     refused: bool,
+    afterwards: Option<Afterwards>,
+}
+
+/// Work that nobody waits for.
+struct Afterwards(Box<dyn FnOnce()>);
+
+impl fmt::Debug for Afterwards {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Afterwards")
+    }
 }
 
 impl Reply {
@@ -52,20 +68,28 @@ impl Reply {
 
     /// From JSON that is written already.
     pub fn raw(json: String, text: impl Into<String>) -> Reply {
-        Reply { json, text: text.into(), refused: false }
+        Reply { json, text: text.into(), refused: false, afterwards: None }
     }
 
     /// The document reports refusals: exit 1.
     pub fn refusing(self, refused: bool) -> Reply {
         Reply { refused, ..self }
     }
+
+    /// With work that is done when the answer has been written.
+    pub fn afterwards(self, work: impl FnOnce() + 'static) -> Reply {
+        Reply { afterwards: Some(Afterwards(Box::new(work))), ..self }
+    }
 }
 
 /// Writes the outcome and gives the exit code.
 pub fn finish(outcome: Result<Option<Reply>, Failure>, json: bool) -> ExitCode {
-    let (document, code) = match outcome {
+    let (document, code, afterwards) = match outcome {
         Ok(None) => return ExitCode::SUCCESS,
-        Ok(Some(reply)) => (if json { reply.json } else { printable(&reply.text) }, u8::from(reply.refused)),
+        Ok(Some(reply)) => {
+            let document = if json { reply.json } else { printable(&reply.text) };
+            (document, u8::from(reply.refused), reply.afterwards)
+        }
         Err(failure) => {
             let (code, name, detail) = match &failure {
                 Failure::Refused { code, detail } => (1, *code, detail),
@@ -80,11 +104,14 @@ pub fn finish(outcome: Result<Option<Reply>, Failure>, json: bool) -> ExitCode {
                 eprintln!("{what}: {}", printable(detail));
                 return ExitCode::from(code);
             }
-            (serde_json::json!({"error": {"code": name, "detail": detail}}).to_string(), code)
+            (serde_json::json!({"error": {"code": name, "detail": detail}}).to_string(), code, None)
         }
     };
     // A reader that went away early is no fault of ours.
     let _ = writeln!(std::io::stdout().lock(), "{document}");
+    if let Some(Afterwards(work)) = afterwards {
+        work();
+    }
     ExitCode::from(code)
 }
 

@@ -3,6 +3,7 @@
 
 use crate::seeds;
 use sha2::{Digest, Sha256};
+use std::sync::OnceLock;
 use veilpass_protocol::network_number::NetworkNumber;
 
 /// The check character of GB 11643 after the first run of 17 digits.
@@ -14,6 +15,24 @@ pub fn resident_number(bytes: &mut Vec<u8>) {
         Some(byte) if byte.is_ascii_alphanumeric() => *byte = check,
         _ => bytes.insert(at + 17, check),
     }
+}
+
+/// First line and length of a file of prepared answers, with at least one entry; as many are counted as stand there
+/// before the first that is all zeros, and nothing follows them. Without it the points of few mutants would be read.
+pub fn prepared(bytes: &mut Vec<u8>) {
+    static GOOD: OnceLock<Vec<u8>> = OnceLock::new();
+    let good = GOOD.get_or_init(|| seeds::prepared_file(1));
+    bytes.resize(seeds::PREPARED, 0);
+    bytes[..21].copy_from_slice(&good[..21]);
+    let first = seeds::PREPARED_HEAD..seeds::PREPARED_HEAD + seeds::PREPARED_ENTRY;
+    if bytes[first.clone()].iter().all(|byte| *byte == 0) {
+        bytes[first.clone()].copy_from_slice(&good[first]);
+    }
+    let (head, entries) = bytes.split_at_mut(seeds::PREPARED_HEAD);
+    let mut entries = entries.chunks_mut(seeds::PREPARED_ENTRY);
+    let count = entries.by_ref().take_while(|entry| entry.iter().any(|byte| *byte != 0)).count();
+    entries.for_each(|rest| rest.fill(0));
+    head[seeds::PREPARED_HEAD - 1] = count as u8;
 }
 
 /// The check digit of ICAO 9303-3: weights 7, 3, 1.

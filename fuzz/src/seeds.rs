@@ -17,6 +17,7 @@ use veilpass_protocol::json::base64url;
 use veilpass_protocol::note::AuthoritySigner;
 use veilpass_protocol::request::{Request, SignedRequest};
 use veilpass_server::authority::OneTimeCode;
+use veilpass_verifier::Proof;
 
 const PRESENTATIONS: &str = include_str!("../../tests/vectors/v1/presentations.jsonl");
 
@@ -294,10 +295,47 @@ pub fn states() -> Vec<Vec<u8>> {
         "slots": [{"scope": to_hex(&Fr::from(5u64)), "day": null, "slots": [1, 4]}],
         "history": [{"at": "2026-11-22T08:00:00Z", "host": "forum.example", "context": "", "predicates": predicates,
                      "outcome": "answered"}],
+        "visits": [{"circuit": examples()[0]["circuit"], "host": "forum.example", "context": "", "link": "tokens", "slots": 3,
+                    "period": 20414, "predicates": predicates}],
         "candidates": [candidate]});
     let found = empty.replace("\"path\":null", &format!("\"path\":\"{}\"", base64url::encode(&path)));
     vec![empty.as_bytes().to_vec(), found.into_bytes(), full.to_string().into_bytes()]
 }
+
+/// Insides of files of prepared answers: none and up to three.
+pub fn prepared() -> Vec<Vec<u8>> {
+    (0..4).map(prepared_file).collect()
+}
+
+/// One with so many answers. The points are those of proofs.
+pub fn prepared_file(count: usize) -> Vec<u8> {
+    let presentations = presentations();
+    let proofs = presentations.iter().filter(|p| p.len() == 201).map(|p| &p[73..]);
+    let good = |proof: &&[u8]| Proof::from_bytes((*proof).try_into().expect("128 bytes")).is_ok();
+    let proofs: Vec<&[u8]> = proofs.filter(good).collect();
+    let entry = |n: usize| {
+        let inputs = (1..14u64).flat_map(|input| to_bytes(&Fr::from(input + 100 * n as u64)));
+        let proof = proofs[n % proofs.len()];
+        let (a, b, c) = (&proof[..32], &proof[32..96], &proof[96..]);
+        let head = [&(n as u32).to_be_bytes()[..], &[7; 32]].concat();
+        [head, inputs.collect(), [a, c, c, a, b].concat()].concat()
+    };
+    let mut file = b"veilpass prepared v1\n".to_vec();
+    file.extend(7u64.to_be_bytes());
+    file.extend(to_bytes(&some_credentials()[0].leaf()));
+    file.extend([9; 32]);
+    file.push(count as u8);
+    file.extend((0..count).flat_map(entry));
+    file.resize(PREPARED, 0);
+    file
+}
+
+/// Length of such a file: head, and room for 16 entries of a slot, 14 values and six parts of points.
+pub const PREPARED: usize = PREPARED_HEAD + 16 * PREPARED_ENTRY;
+/// Up to the count, which is its last byte.
+pub const PREPARED_HEAD: usize = 21 + 8 + 32 + 32 + 1;
+/// One entry.
+pub const PREPARED_ENTRY: usize = 4 + 14 * 32 + 6 * 32;
 
 /// Rows of import files.
 pub fn rows() -> Vec<Value> {

@@ -110,24 +110,8 @@ impl ProvingKey {
     /// Reads a key file: exact header, exact length, canonical points, one setup. Nearly all of the
     /// time is decompression.
     pub fn from_bytes(file: &[u8]) -> Result<ProvingKey, ProvingKeyError> {
-        let (origin, named, body) = header(file)?;
-        let sizes = Sizes::of_circuit();
-        let mut rest = Reader(body);
-        let vk = ark_groth16::VerifyingKey {
-            alpha_g1: rest.point(IN_G1)?,
-            beta_g2: rest.point(IN_G2)?,
-            gamma_g2: rest.point(IN_G2)?,
-            delta_g2: rest.point(IN_G2)?,
-            gamma_abc_g1: rest.points(IN_G1, INPUTS + 1)?,
-        };
-        let inside = VerifyingKey::from_points(origin, key_points(&vk));
-        if inside.circuit_id() != named {
-            return Err(ProvingKeyError::Mismatch { named, inside: inside.circuit_id() });
-        }
-        // Before the long part: a key of another shape has another length.
-        if rest.0.len() != sizes.bytes() {
-            return Err(ProvingKeyError::AnotherCircuit("length of the file"));
-        }
+        let (vk, verifying_key, mut rest) = front(file)?;
+        let (sizes, origin) = (Sizes::of_circuit(), verifying_key.origin());
         let key = ark_groth16::ProvingKey {
             vk,
             beta_g1: rest.point(IN_G1)?,
@@ -142,6 +126,12 @@ impl ProvingKey {
             return Err(ProvingKeyError::Syntax("something follows the key"));
         }
         ProvingKey::from_groth16(origin, key)
+    }
+
+    /// The verifying key inside a key file whose header and length are right. Nothing is said of the rest: whoever is
+    /// to prove with the file reads all of it.
+    pub fn verifying_key_in(file: &[u8]) -> Result<VerifyingKey, ProvingKeyError> {
+        Ok(front(file)?.1)
     }
 
     /// The key file.
@@ -237,6 +227,30 @@ pub(crate) fn header(file: &[u8]) -> Result<(Origin, CircuitId, &[u8]), ProvingK
     let id = std::str::from_utf8(id).ok().and_then(|id| id.parse().ok());
     let body = rest.strip_prefix(b"\n\n").ok_or(syntax("the header does not end"))?;
     Ok((origin, id.ok_or(syntax("the name of the verifying key is no circuit id"))?, body))
+}
+
+/// The verifying key inside, as ark's and as the verifier's, and the long part that follows, which has its length.
+fn front(
+    file: &[u8],
+) -> Result<(ark_groth16::VerifyingKey<Bn254>, VerifyingKey, Reader<'_>), ProvingKeyError> {
+    let (origin, named, body) = header(file)?;
+    let mut rest = Reader(body);
+    let vk = ark_groth16::VerifyingKey {
+        alpha_g1: rest.point(IN_G1)?,
+        beta_g2: rest.point(IN_G2)?,
+        gamma_g2: rest.point(IN_G2)?,
+        delta_g2: rest.point(IN_G2)?,
+        gamma_abc_g1: rest.points(IN_G1, INPUTS + 1)?,
+    };
+    let inside = VerifyingKey::from_points(origin, key_points(&vk));
+    if inside.circuit_id() != named {
+        return Err(ProvingKeyError::Mismatch { named, inside: inside.circuit_id() });
+    }
+    // Before the long part: a key of another shape has another length.
+    if rest.0.len() != Sizes::of_circuit().bytes() {
+        return Err(ProvingKeyError::AnotherCircuit("length of the file"));
+    }
+    Ok((vk, inside, rest))
 }
 
 /// Reads canonical points off the front of a slice. Nothing is allocated before its bytes are there.

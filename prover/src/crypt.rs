@@ -1,4 +1,4 @@
-//! Encryption of the wallet's two files with age and a passphrase (contract §4).
+//! Encryption of the wallet's files with age and a passphrase (contract §4).
 //!
 //! One exception to "no clock and no RNG inside": the age library draws its own salts and file keys
 //! from the operating system, and times one small scrypt when it opens a file.
@@ -7,8 +7,12 @@ use crate::refusal::Refusal;
 use age::scrypt::{Identity, Recipient};
 use age::secrecy::SecretString;
 use age::{DecryptError, Decryptor};
+use sha2::{Digest, Sha256};
 use std::io::Read;
 use std::iter::once;
+use veilpass_protocol::field::to_bytes;
+use veilpass_protocol::identity::PseudonymSecret;
+use veilpass_protocol::json::base64url;
 use zeroize::Zeroizing;
 
 /// Longest file that is read.
@@ -24,6 +28,9 @@ impl WorkFactor {
     pub const PRODUCTION: WorkFactor = WorkFactor(17);
     /// The most that is accepted when reading: a file must not keep its reader busy for minutes.
     pub const MAX: WorkFactor = WorkFactor(20);
+
+    /// For passphrases of 254 bits, which stretching would only make slow.
+    pub(crate) const NONE: WorkFactor = WorkFactor(1);
 
     /// N = 2^`log_n`, from 1 to [`WorkFactor::MAX`]. Small ones are for tests, and for keys that need
     /// no stretching.
@@ -64,6 +71,15 @@ pub(crate) fn open(file: &[u8], passphrase: &SecretString) -> Result<Zeroizing<V
     let mut plain = Zeroizing::new(Vec::with_capacity(file.len()));
     reader.read_to_end(&mut plain).map_err(|e| damaged(e.to_string()))?;
     Ok(plain)
+}
+
+/// A passphrase that follows from the pseudonym secret: base64url of SHA-256(label ‖ k). Whoever can open the wallet file can
+/// open what is encrypted with it, without a second slow scrypt, and it follows `k` when the person changes the passphrase.
+pub(crate) fn derived(label: &str, k: &PseudonymSecret) -> SecretString {
+    let secret = Zeroizing::new(to_bytes(k.expose()));
+    let digest = Sha256::new().chain_update(label).chain_update(secret.as_slice()).finalize();
+    let digest = Zeroizing::new(<[u8; 32]>::from(digest));
+    SecretString::from(base64url::encode(&*digest))
 }
 
 #[cfg(test)]

@@ -11,8 +11,9 @@
 //! | `sync`, `tiles` | epochs as a platform checks them (W8), directory (W6), the own leaf (W9) |
 //! | `present`, `asker`, `rules`, `pins`, `slots` | what is answered, to whom, and how often (W1–W8) |
 //! | [`groth16`] | the proving engine |
+//! | `prepare`, `visits`, `store` | answers that are prepared for platforms that were answered before |
 //! | `candidates` | renewals, rotations and resets that are under way |
-//! | `crypt`, `state` | the two encrypted files |
+//! | `crypt`, `state` | the encrypted files |
 //! | `words`, `names` | what is asked, for people |
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing))]
 #![deny(missing_docs)]
@@ -26,14 +27,17 @@ mod names;
 mod pins;
 #[doc(hidden)]
 pub mod plaintext;
+mod prepare;
 mod present;
 mod refusal;
 mod rules;
 mod slots;
 mod source;
 mod state;
+mod store;
 mod sync;
 mod tiles;
+mod visits;
 mod wallet;
 mod words;
 
@@ -49,6 +53,8 @@ pub use present::{AnswerError, Question};
 pub use refusal::{MonthOverride, Refusal};
 pub use source::{Source, SourceError};
 pub use state::HistoryEntry;
+pub use store::KeyFile;
 pub use sync::{SyncError, Synced, next_sync};
+pub use visits::MAX_PREPARED;
 pub use wallet::{Shown, Wallet};
 pub use words::told;

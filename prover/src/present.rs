@@ -8,6 +8,7 @@ use crate::groth16::{ProveError, Prover};
 use crate::refusal::{MonthOverride, Refusal};
 use crate::rules::{check_date, check_thresholds, same_all_month};
 use crate::state::HistoryEntry;
+use crate::visits::Visit;
 use crate::wallet::Wallet;
 use crate::words::{linked, told, told_by_all};
 use rand::{CryptoRng, RngCore};
@@ -69,13 +70,15 @@ pub enum AnswerError<E> {
     Persist(E),
 }
 
-/// Everything that an answer needs besides its slot.
-struct Ready {
-    question: Question,
-    parameters: ScopeParameters,
-    epoch: u64,
-    statement: Statement,
-    witness: Witness,
+/// Everything that an answer needs besides its slot: what the rules make of a request, whoever brought it.
+pub(crate) struct Judged {
+    pub(crate) parameters: ScopeParameters,
+    pub(crate) epoch: u64,
+    /// For slot 0.
+    pub(crate) statement: Statement,
+    pub(crate) witness: Witness,
+    tells_birthday: bool,
+    crowd: u64,
 }
 
 impl Wallet {
@@ -92,7 +95,7 @@ impl Wallet {
         now: Timestamp,
     ) -> Result<Question, Refusal> {
         let request = AnyRequest::read(request).map_err(|e| Refusal::RequestSyntax(e.0))?;
-        Ok(self.ready(request, channel, this_month, circuit, now)?.question)
+        Ok(self.ready(&request, channel, this_month, circuit, now)?.0)
     }
 
     /// Answers a question that [`Wallet::examine`] gave. It is judged again, for the time that has passed.
@@ -112,26 +115,27 @@ impl Wallet {
             self.keep(question, "declined", now, persist, |_| ())?;
             return Err(Refusal::Declined.into());
         }
-        let ready = self.ready(
-            question.request.clone(),
-            &question.channel,
-            question.tells_birthday,
-            prover.circuit(),
-            now,
-        )?;
-        let Ready { parameters, epoch, mut statement, mut witness, .. } = ready;
-        let slot = self.state.slots.draw(&parameters, rng).ok_or(Refusal::NoSlotLeft)?;
+        self.forget_prepared(now);
+        let judged = self.judge_again(question, prover.circuit(), now)?;
+        let Judged { parameters, epoch, mut statement, mut witness, .. } = judged;
+        let prepared = self.prepared_slot(prover.circuit(), &parameters, &statement);
+        let slot = prepared.or_else(|| self.state.slots.draw(&parameters, rng)).ok_or(Refusal::NoSlotLeft)?;
         statement.pseudonym = pseudonym(&self.k, &statement.scope, slot);
         witness.slot = Fr::from(slot);
-        let proof = prover.prove(&statement, &witness, rng).map_err(|e| match e {
-            ProveError::Unsatisfied(clause) => {
-                AnswerError::Refused(Refusal::NotSatisfied(clause.to_string()))
-            }
-            other => AnswerError::Prove(other),
-        })?;
+        let proof = match self.present_prepared(prover, &statement, &witness, rng) {
+            Some(proof) => proof,
+            None => prover.prove(&statement, &witness, rng).map_err(|e| match e {
+                ProveError::Unsatisfied(clause) => {
+                    AnswerError::Refused(Refusal::NotSatisfied(clause.to_string()))
+                }
+                other => AnswerError::Prove(other),
+            })?,
+        };
         self.keep(question, "answered", now, persist, |wallet| {
             wallet.mark_answered(question, &parameters, slot, now);
         })?;
+        // A prepared slot is used up with its answer.
+        self.forget_prepared(now);
         Ok(Presentation { circuit: prover.circuit(), epoch, pseudonym: statement.pseudonym, proof })
     }
 
@@ -145,6 +149,7 @@ impl Wallet {
     ) {
         let request = question.request.request();
         self.state.slots.mark(parameters, slot, Day::of(now));
+        self.state.visits.record(Visit::of(request.circuit, parameters, &request.predicates));
         self.state.pins.record(
             &question.host,
             &request.context,
@@ -203,27 +208,54 @@ impl Wallet {
         written
     }
 
-    /// All rules, in the order of contract §7.
+    /// All rules, in the order of contract §7: who asks and how long he waits, then what.
     fn ready(
         &self,
-        request: AnyRequest,
+        request: &AnyRequest,
         channel: &Channel,
         this_month: bool,
         circuit: CircuitId,
         now: Timestamp,
-    ) -> Result<Ready, Refusal> {
-        let rules = &self.rules;
-        let asker = authenticate(rules, &request, channel, &self.state.platforms, self.state.authority())?;
+    ) -> Result<(Question, Judged), Refusal> {
+        let asker =
+            authenticate(&self.rules, request, channel, &self.state.platforms, self.state.authority())?;
         let asked = request.request();
         if now >= asked.expires_at {
             return Err(Refusal::RequestExpired(asked.expires_at));
         }
+        let judged = self.judge(&asker.host, asked, this_month, circuit, now)?;
+        let all = told_by_all(self.state.pins.answered(&asker.host).chain([&asked.predicates]));
+        let together = Some(all).filter(|all| self.rules.w4 && *all != told(&asked.predicates));
+        Ok((question(asker, request, channel, &judged, together), judged))
+    }
+
+    /// A question that was examined, for the time that has passed.
+    pub(crate) fn judge_again(
+        &self,
+        question: &Question,
+        circuit: CircuitId,
+        now: Timestamp,
+    ) -> Result<Judged, Refusal> {
+        let this_month = question.tells_birthday;
+        Ok(self.ready(&question.request, &question.channel, this_month, circuit, now)?.1)
+    }
+
+    /// The rules from `request_date` on: those that look at what is asked, and not at who brings the question.
+    pub(crate) fn judge(
+        &self,
+        host: &Host,
+        asked: &Request,
+        this_month: bool,
+        circuit: CircuitId,
+        now: Timestamp,
+    ) -> Result<Judged, Refusal> {
+        let rules = &self.rules;
         if rules.w1 {
             check_date(asked.valid_on, now)?;
         }
         check_thresholds(rules, &asked.predicates, asked.valid_on)?;
         if rules.w4 {
-            self.state.pins.judge(&asker.host, &asked.context, &asked.predicates, now)?;
+            self.state.pins.judge(host, &asked.context, &asked.predicates, now)?;
         }
         if let Some(credential) = self.credential.as_ref().filter(|_| rules.w9) {
             explain(credential, &self.k, &self.d, self.state.authority())?;
@@ -237,7 +269,7 @@ impl Wallet {
 
         let tells_birthday = rules.w5 && self.tells_birthday(asked);
         if tells_birthday {
-            let left = self.state.pins.month_override(&asker.host, &asked.context);
+            let left = self.state.pins.month_override(host, &asked.context);
             if !this_month || left == MonthOverride::Used {
                 return Err(Refusal::AgeThisMonth(left));
             }
@@ -249,10 +281,7 @@ impl Wallet {
         if !self.state.slots.has_left(&parameters) {
             return Err(Refusal::NoSlotLeft);
         }
-        let all = told_by_all(self.state.pins.answered(&asker.host).chain([&asked.predicates]));
-        let together = Some(all).filter(|all| rules.w4 && *all != told(&asked.predicates));
-        let question = question(asker, &request, channel, &parameters, together, tells_birthday, crowd);
-        Ok(Ready { question, parameters, epoch, statement, witness })
+        Ok(Judged { parameters, epoch, statement, witness, tells_birthday, crowd })
     }
 
     /// Statement and private inputs for slot 0, on the newest synced epoch: codes `epoch_below_floor` to
@@ -296,10 +325,8 @@ fn question(
     asker: Asker,
     request: &AnyRequest,
     channel: &Channel,
-    parameters: &ScopeParameters,
+    judged: &Judged,
     together: Option<Vec<String>>,
-    tells_birthday: bool,
-    crowd: u64,
 ) -> Question {
     let asked = request.request();
     Question {
@@ -307,10 +334,10 @@ fn question(
         known_as: asker.entry.map(|entry| (entry.name, entry.purposes)),
         context: asked.context.to_string(),
         told: told(&asked.predicates),
-        link: linked(parameters),
+        link: linked(&judged.parameters),
         together,
-        tells_birthday,
-        crowd,
+        tells_birthday: judged.tells_birthday,
+        crowd: judged.crowd,
         response_uri: asked.response_uri.clone(),
         request: request.clone(),
         channel: channel.clone(),

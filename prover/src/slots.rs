@@ -80,6 +80,16 @@ impl SlotBook {
         }
     }
 
+    /// Whether a slot can still be used.
+    pub(crate) fn is_free(&self, parameters: &ScopeParameters, slot: u32) -> bool {
+        slot < parameters.slots && !self.is_used(&parameters.scope(), slot)
+    }
+
+    /// Whether a slot of a scope was used.
+    pub(crate) fn is_used(&self, scope: &Fr, slot: u32) -> bool {
+        self.used(scope).binary_search(&slot).is_ok()
+    }
+
     fn used(&self, scope: &Fr) -> &[u32] {
         self.0.iter().find(|used| used.scope == *scope).map_or(&[], |used| &used.slots)
     }

@@ -6,9 +6,8 @@ use crate::crypt::{self, SealFailed, WorkFactor};
 use crate::pins::PinBook;
 use crate::refusal::Refusal;
 use crate::slots::SlotBook;
-use age::secrecy::SecretString;
+use crate::visits::VisitBook;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use veilpass_protocol::cells::Cells;
 use veilpass_protocol::day::Timestamp;
 use veilpass_protocol::directory::PlatformEntry;
@@ -90,6 +89,8 @@ pub(crate) struct State {
     pub(crate) slots: SlotBook,
     /// Oldest first.
     pub(crate) history: Vec<HistoryEntry>,
+    /// Which answers are worth preparing.
+    pub(crate) visits: VisitBook,
     /// Changes that are under way, in the order in which they were begun.
     pub(crate) candidates: Vec<Candidate>,
 }
@@ -121,6 +122,9 @@ struct Json {
     slots: SlotBook,
     #[serde(deserialize_with = "objects")]
     history: Vec<HistoryEntry>,
+    /// Absent from the files of wallets that prepared nothing.
+    #[serde(default, skip_serializing_if = "VisitBook::is_empty")]
+    visits: VisitBook,
     /// They hold secrets, so they are not written with the rest.
     #[serde(default, skip_serializing, deserialize_with = "objects")]
     candidates: Vec<candidates::Json>,
@@ -150,7 +154,7 @@ impl State {
 
     /// The encrypted file.
     pub(crate) fn seal(&self, k: &PseudonymSecret) -> Result<Vec<u8>, SealFailed> {
-        crypt::seal(self.plain().as_bytes(), &state_passphrase(k), STATE_WORK)
+        crypt::seal(self.plain().as_bytes(), &crypt::derived(LABEL, k), WorkFactor::NONE)
     }
 
     /// What is inside the encrypted file.
@@ -170,6 +174,7 @@ impl State {
             pins: self.pins.clone(),
             slots: self.slots.clone(),
             history: self.history.clone(),
+            visits: self.visits.clone(),
             candidates: Vec::new(),
         }));
         // Enough room from the start, so that no copy of a secret is left behind by growing.
@@ -191,7 +196,7 @@ impl State {
 
     /// Opens the encrypted file; `None` if it is for another pseudonym secret.
     pub(crate) fn open(file: &[u8], k: &PseudonymSecret) -> Result<Option<State>, Refusal> {
-        match crypt::open(file, &state_passphrase(k)) {
+        match crypt::open(file, &crypt::derived(LABEL, k)) {
             Err(Refusal::PassphraseWrong) => Ok(None),
             opened => State::read(&opened?).map(Some),
         }
@@ -223,6 +228,7 @@ impl State {
             pins: j.pins,
             slots: j.slots,
             history: j.history,
+            visits: j.visits,
             candidates: candidates.ok_or_else(|| damaged("the secrets of a candidate".into()))?,
         })
     }
@@ -236,19 +242,5 @@ fn decode_path(text: &str) -> Option<Path> {
     Some(Path(levels.try_into().ok()?))
 }
 
-/// The state's passphrase has 254 bits, so stretching it would only cost time.
-const STATE_WORK: WorkFactor = match WorkFactor::new(1) {
-    Some(work) => work,
-    None => WorkFactor::PRODUCTION,
-};
-
-/// The state is an age file, too, but its passphrase is derived: base64url of
-/// SHA-256("veilpass:wallet-state:v1" ‖ k). Whoever can open the wallet file can open it, without a
-/// second slow scrypt, and it follows `k` when the person changes the passphrase.
-fn state_passphrase(k: &PseudonymSecret) -> SecretString {
-    let secret = Zeroizing::new(to_bytes(k.expose()));
-    let digest = Zeroizing::new(<[u8; 32]>::from(
-        Sha256::new().chain_update("veilpass:wallet-state:v1").chain_update(secret.as_slice()).finalize(),
-    ));
-    SecretString::from(base64url::encode(&*digest))
-}
+/// Of the file's passphrase.
+const LABEL: &str = "veilpass:wallet-state:v1";

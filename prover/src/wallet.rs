@@ -5,6 +5,7 @@ use crate::crypt::{self, SealFailed, WorkFactor};
 use crate::refusal::Refusal;
 use crate::rules::Rules;
 use crate::state::{HistoryEntry, State};
+use crate::store::Store;
 use age::secrecy::SecretString;
 use rand::{CryptoRng, RngCore};
 use serde::{Deserialize, Serialize};
@@ -19,12 +20,15 @@ use veilpass_protocol::network_number::NetworkNumber;
 use zeroize::{Zeroize, Zeroizing};
 
 /// A wallet in memory. It does no IO: the caller keeps two files, [`Wallet::wallet_file`] (secrets and
-/// credential) and [`Wallet::state_file`] (what it remembers), and writes them atomically.
+/// credential) and [`Wallet::state_file`] (what it remembers), and writes them atomically. A third,
+/// [`Wallet::prepared_file`], only saves time.
 pub struct Wallet {
     pub(crate) k: Arc<PseudonymSecret>,
     pub(crate) d: Arc<DeviceSecret>,
     pub(crate) credential: Option<Credential>,
     pub(crate) state: State,
+    /// Answers that are prepared: [`Wallet::use_prepared`].
+    pub(crate) prepared: Store,
     pub(crate) rules: Rules,
 }
 
@@ -49,6 +53,7 @@ impl Wallet {
             d: Arc::new(d),
             credential: None,
             state: State::default(),
+            prepared: Store::default(),
             rules: Rules::ALL,
         }
     }

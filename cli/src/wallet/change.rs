@@ -1,6 +1,7 @@
 //! Enrolling, renewing, rotating, resetting and withdrawing at an authority (protocol.md, "Enrolment and
 //! the life of a credential").
 
+use super::key::drop_prepared;
 use super::{At, agree, refusal};
 use crate::common::{read, terminal};
 use crate::network::{Authority, Network};
@@ -63,6 +64,7 @@ pub fn redeem(at: &At, operation: Operation, with: &Redeem) -> Result<Reply, Fai
             "this wallet is enrolled: renew, rotate or reset it, or make another one for another person";
         return Err(Failure::Usage(what.into()));
     }
+    drop_prepared(at);
     let code = CodeHash::of(&with.code);
     let commitments = holder.begin(operation, code, &mut OsRng);
     // Before anything is sent: whatever dies now, the same code gives the same commitments again.
@@ -140,6 +142,7 @@ pub fn withdraw(at: &At, authority: &str, network: &Network, yes: bool) -> Resul
             return Err(Failure::refused("declined", "nothing was sent"));
         }
     }
+    drop_prepared(at);
     let mut noted: Result<Noted, Failure> = Err(none());
     for (_, body) in &bodies {
         noted = authority.post("/v1/withdrawals", body, None);

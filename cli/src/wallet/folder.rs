@@ -1,5 +1,6 @@
 //! A wallet's folder: `wallet.age` (secrets and credential, contract §4) and `state.age` (what was synced
-//! and answered), both encrypted.
+//! and answered), both encrypted; `prepared.age` (answers to which only the challenge is missing), encrypted as well, which
+//! can be deleted at any time.
 //!
 //! When a change is promoted, both have to be replaced, and a reset even changes the key of the state.
 //! Then `state.next.age` is written first, `wallet.age` second, and the next state takes the place of the
@@ -11,7 +12,7 @@ use crate::outcome::Failure;
 use clap::Args;
 use secrecy::SecretString;
 use std::fs::File;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use veilpass_prover::{Wallet as Holder, WorkFactor};
 use veilpass_server::files::{Access, at, create, lock, make_private_folder, sync_folder, write};
 use zeroize::Zeroizing;
@@ -30,6 +31,7 @@ pub struct At {
 const WALLET: &str = "wallet.age";
 const STATE: &str = "state.age";
 const NEXT: &str = "state.next.age";
+const PREPARED: &str = "prepared.age";
 const LOCK: &str = "lock";
 
 impl At {
@@ -41,6 +43,11 @@ impl At {
     /// Where the state is.
     pub fn state(&self) -> PathBuf {
         self.dir.join(STATE)
+    }
+
+    /// Where prepared answers are.
+    pub fn prepared(&self) -> PathBuf {
+        self.dir.join(PREPARED)
     }
 
     /// The passphrase; `again`: typed twice.
@@ -116,21 +123,36 @@ impl At {
         let file = holder.state_file().map_err(|e| Failure::Fault(e.to_string()))?;
         write(&self.state(), &file, Access::Private).map_err(disk)?;
         // What a promotion that was killed left behind is older from now on.
-        let next = self.dir.join(NEXT);
-        match std::fs::remove_file(&next) {
-            Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(disk(at(&next)(e))),
-            _ => Ok(()),
-        }
+        remove(&self.dir.join(NEXT))
     }
 
     /// Writes both files after a promotion, in an order in which it may be killed anywhere.
     pub fn save_promoted(&self, holder: &Holder, passphrase: &SecretString) -> Result<(), Failure> {
+        // What is prepared is for the credential until now.
+        self.remove_prepared()?;
         let (next, state) = (self.dir.join(NEXT), self.state());
         let file = holder.state_file().map_err(|e| Failure::Fault(e.to_string()))?;
         write(&next, &file, Access::Private).map_err(disk)?;
         self.save_wallet(holder, passphrase)?;
         std::fs::rename(&next, &state).map_err(at(&state)).map_err(disk)?;
         sync_folder(&self.dir).map_err(disk)
+    }
+
+    /// The file of what is prepared, if there is one.
+    pub fn read_prepared(&self) -> Result<Option<Vec<u8>>, Failure> {
+        let path = self.prepared();
+        if path.exists() { read(&path).map(Some) } else { Ok(None) }
+    }
+
+    /// Writes what is prepared.
+    pub fn save_prepared(&self, holder: &Holder) -> Result<(), Failure> {
+        let file = holder.prepared_file().map_err(|e| Failure::Fault(e.to_string()))?;
+        write(&self.prepared(), &file, Access::Private).map_err(disk)
+    }
+
+    /// Removes what is prepared.
+    pub fn remove_prepared(&self) -> Result<(), Failure> {
+        remove(&self.prepared())
     }
 
     /// Held while the wallet changes: two answers at one time could draw the same slot.
@@ -148,5 +170,13 @@ impl At {
             )));
         }
         make_private_folder(&self.dir).map_err(disk)
+    }
+}
+
+/// Removes a file that need not be there.
+fn remove(path: &Path) -> Result<(), Failure> {
+    match std::fs::remove_file(path) {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(disk(at(path)(e))),
+        _ => Ok(()),
     }
 }

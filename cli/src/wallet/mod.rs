@@ -3,6 +3,7 @@
 mod change;
 mod folder;
 mod history;
+mod key;
 mod present;
 mod sync;
 

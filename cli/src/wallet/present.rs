@@ -1,7 +1,8 @@
 //! `veilpass wallet present`: what is asked, in plain words; the answer, or the decline.
 
+use super::key::{self, Key};
 use super::{At, agree, ask, disk, refusal};
-use crate::common::{Clock, proving_key, read, terminal};
+use crate::common::{Clock, read, terminal};
 use crate::network::{self, Network};
 use crate::outcome::{Failure, Reply, printable};
 use crate::progress;
@@ -13,7 +14,7 @@ use std::time::{Duration, Instant};
 use veilpass_protocol::presentation::DECLINE;
 use veilpass_protocol::request::AnyRequest;
 use veilpass_protocol::scope::Host;
-use veilpass_prover::groth16::{Engine, Prover};
+use veilpass_prover::groth16::Prover;
 use veilpass_prover::{AnswerError, Channel, Question, Refusal, Wallet as Holder, answer_address};
 use veilpass_server::client::Client;
 use veilpass_server::files::{Access, write};
@@ -71,6 +72,16 @@ struct Asked {
     came: Instant,
 }
 
+/// A presentation, and what it was made with.
+struct Answered {
+    presentation: String,
+    /// Where it goes.
+    address: String,
+    /// The state file that was written.
+    state: Vec<u8>,
+    key: Key,
+}
+
 /// Why there is no presentation.
 enum NoAnswer {
     /// The wallet or the person refuses: the platform gets the decline.
@@ -102,13 +113,15 @@ pub fn run(at: &At, present: &PresentOptions) -> Result<Reply, Failure> {
     let client = present.network.client()?;
     let asked = Asked::receive(present, &client)?;
     match answer(at, present, &asked) {
-        Ok((presentation, address)) => {
-            keep(present.out.as_deref(), &presentation)?;
+        Ok((answered, holder)) => {
+            keep(present.out.as_deref(), &answered.presentation)?;
             if present.send {
-                send(&client, &address, &presentation)?;
+                send(&client, &answered.address, &answered.presentation)?;
             }
             let text = if present.send { "presented, and received" } else { "presented" };
-            Ok(Reply::raw(presentation, text))
+            let (at, clock) = (at.clone(), present.clock);
+            let reply = Reply::raw(answered.presentation.clone(), text);
+            Ok(reply.afterwards(move || prepare_next(&at, holder, &answered, clock)))
         }
         Err(NoAnswer::Refused(why)) => {
             // Whatever the reason, the platform gets the same bytes.
@@ -174,8 +187,8 @@ fn host_of(url: &str) -> Option<&str> {
     }
 }
 
-/// Judges, asks, proves; the presentation in JSON, and where it goes. A refusal is remembered.
-fn answer(at: &At, present: &PresentOptions, asked: &Asked) -> Result<(String, String), NoAnswer> {
+/// Judges, asks, proves. A refusal is remembered.
+fn answer(at: &At, present: &PresentOptions, asked: &Asked) -> Result<(Answered, Holder), NoAnswer> {
     let _lock = at.lock()?;
     let (mut holder, _) = at.open()?;
     let answered = judge(at, present, asked, &mut holder);
@@ -185,7 +198,17 @@ fn answer(at: &At, present: &PresentOptions, asked: &Asked) -> Result<(String, S
             at.save_state(&holder)?;
         }
     }
-    answered
+    Ok((answered?, holder))
+}
+
+/// Prepares the next answer to this platform, now that it has this one. Whoever has changed the wallet in between, or
+/// syncs it next, does it otherwise; to interrupt it does no harm.
+fn prepare_next(at: &At, mut holder: Holder, answered: &Answered, clock: Clock) {
+    if let (Ok(_lock), Ok(now)) = (at.lock(), clock.now())
+        && std::fs::read(at.state()).is_ok_and(|state| state == answered.state)
+    {
+        key::prepare(at, &mut holder, &answered.key, now);
+    }
 }
 
 fn judge(
@@ -193,24 +216,38 @@ fn judge(
     present: &PresentOptions,
     asked: &Asked,
     holder: &mut Holder,
-) -> Result<(String, String), NoAnswer> {
+) -> Result<Answered, NoAnswer> {
     let fault = |e: String| NoAnswer::Failed(Failure::Fault(e));
     if let Some(why) = &asked.foreign {
         return Err(NoAnswer::Refused(why.clone()));
     }
-    let prover = Engine::new(proving_key(present.pk.as_ref())?).map_err(|e| fault(e.to_string()))?;
+    let key = Key::read(present.pk.as_deref())?;
     let now = present.clock.now()?;
     let question = holder
-        .examine(&asked.request, &asked.channel, present.this_month, prover.circuit(), now)
+        .examine(&asked.request, &asked.channel, present.this_month, key.circuit(), now)
         .map_err(NoAnswer::Refused)?;
+    key::take_prepared(at, holder, &key, now);
+    if !holder.is_prepared(&question, key.circuit(), now) {
+        // A key that is none is said before anybody is asked.
+        key.engine()?;
+    }
     show(&question);
     let agreed = present.yes || agree("Answer?")?;
     let spinner = progress::spinner("proving");
-    let persist = |state: &[u8]| write(&at.state(), state, Access::Private);
-    let answered = holder.answer(&question, agreed, &prover, present.clock.now()?, &mut OsRng, persist);
+    let mut written = Vec::new();
+    let persist = |state: &[u8]| {
+        written = state.to_vec();
+        write(&at.state(), state, Access::Private)
+    };
+    let answered = holder.answer(&question, agreed, &key, present.clock.now()?, &mut OsRng, persist);
     spinner.finish_and_clear();
     match answered {
-        Ok(presentation) => Ok((presentation.to_json(), question.response_uri)),
+        Ok(presentation) => Ok(Answered {
+            presentation: presentation.to_json(),
+            address: question.response_uri,
+            state: written,
+            key,
+        }),
         Err(AnswerError::Refused(why)) => Err(NoAnswer::Refused(why)),
         Err(AnswerError::Persist(e)) => Err(NoAnswer::Failed(disk(e))),
         Err(other) => Err(fault(other.to_string())),

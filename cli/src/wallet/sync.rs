@@ -1,6 +1,7 @@
 //! `veilpass wallet sync`: once, or again and again with jitter.
 
 use super::At;
+use super::key::{self, Key};
 use crate::common::{Clock, authority_key, runtime};
 use crate::network::{Network, Reader};
 use crate::outcome::{Failure, Reply, printable};
@@ -9,6 +10,7 @@ use clap::Args;
 use rand::rngs::OsRng;
 use secrecy::SecretString;
 use serde_json::json;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
@@ -16,7 +18,7 @@ use veilpass_protocol::day::Timestamp;
 use veilpass_protocol::field::to_hex;
 use veilpass_protocol::note::AuthorityKey;
 use veilpass_protocol::operation::Operation;
-use veilpass_prover::{Synced, next_sync};
+use veilpass_prover::{Synced, Wallet as Holder, next_sync};
 
 /// From where, and how often.
 #[derive(Debug, Args)]
@@ -30,6 +32,9 @@ pub struct SyncOptions {
     /// Go on until stopped, about every so many seconds (between half and one and a half times that)
     #[arg(long, value_name = "S", conflicts_with = "now", value_parser = clap::value_parser!(u64).range(1..=31_536_000))]
     every: Option<u64>,
+    /// Proving key, for the answers that are prepared [default: the DEV key]
+    #[arg(long, value_name = "FILE")]
+    pk: Option<PathBuf>,
     #[command(flatten)]
     network: Network,
     #[command(flatten)]
@@ -42,6 +47,7 @@ struct Plan {
     source: Reader,
     authority: AuthorityKey,
     passphrase: SecretString,
+    pk: Option<PathBuf>,
 }
 
 /// Runs it.
@@ -50,12 +56,12 @@ pub fn run(at: At, sync: &SyncOptions) -> Result<Reply, Failure> {
     let authority = authority_key(&sync.authority)?;
     let source = Reader::new(&sync.from, &sync.network)?;
     let passphrase = at.passphrase(false)?;
-    let plan = Plan { at, source, authority, passphrase };
+    if let Some(pk) = &sync.pk {
+        Key::read(Some(pk))?;
+    }
+    let plan = Plan { at, source, authority, passphrase, pk: sync.pk.clone() };
     let Some(every) = sync.every else {
-        let spinner = progress::spinner("reading what is published");
-        let synced = plan.once(sync.clock.now()?);
-        spinner.finish_and_clear();
-        return reply(&synced?);
+        return reply(&plan.once(sync.clock.now()?)?);
     };
     let last = runtime()?.block_on(repeat(Arc::new(plan), sync.clock, every))?;
     reply(&last?)
@@ -66,7 +72,9 @@ impl Plan {
     fn once(&self, now: Timestamp) -> Result<Synced, Failure> {
         let _lock = self.at.lock()?;
         let mut holder = self.at.open_with(&self.passphrase)?;
+        let spinner = progress::spinner("reading what is published");
         let synced = holder.sync(&self.source, &self.authority, now);
+        spinner.finish_and_clear();
         match &synced {
             Ok(Synced { promoted: Some(_), .. }) => self.at.save_promoted(&holder, &self.passphrase)?,
             // Also after a refusal: notes that contradict each other are kept as evidence.
@@ -79,12 +87,46 @@ impl Plan {
                 holder.contradictions()
             );
         }
+        if synced.is_ok() {
+            self.prepare(&mut holder, now);
+        }
         synced.map_err(|e| match e.code() {
             "unavailable" => Failure::Fault(e.to_string()),
             code => Failure::refused(code, &e),
         })
     }
+
+    /// Answers for the platforms that were answered before, on the epoch that is there, for the day that it is.
+    /// A sync does not depend on it.
+    fn prepare(&self, holder: &mut Holder, now: Timestamp) {
+        if !holder.has_answered() && !self.at.prepared().exists() {
+            return;
+        }
+        match Key::read(self.pk.as_deref()) {
+            Ok(key) => {
+                key::take_prepared(&self.at, holder, &key, now);
+                key::prepare(&self.at, holder, &key, now);
+            }
+            Err(failure) => eprintln!("warning: nothing was prepared: {}", printable(failure.detail())),
+        }
+    }
+
+    /// Midnight: what is prepared is of yesterday. Nothing is fetched, so nobody sees it.
+    fn new_day(&self, now: Timestamp) -> Result<(), Failure> {
+        let _lock = self.at.lock()?;
+        let mut holder = self.at.open_with(&self.passphrase)?;
+        self.prepare(&mut holder, now);
+        Ok(())
+    }
 }
+
+/// How long it takes until another day begins.
+fn until_midnight(now: Timestamp) -> Duration {
+    Duration::from_secs(DAY - now.second_of_day())
+}
+
+/// Seconds of a day.
+const DAY: u64 = 86_400;
 
 /// Syncs until the process is told to stop; a sync that is under way is finished. What fails is said and
 /// tried again: the last success is the result, or the last failure if there was none.
@@ -93,9 +135,9 @@ async fn repeat(plan: Arc<Plan>, clock: Clock, every: u64) -> Result<Result<Sync
     let (mut terminated, mut interrupted) =
         (listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?);
     let mut last: Option<Result<Synced, Failure>> = None;
-    loop {
-        let (now, plan) = (clock.now()?, plan.clone());
-        let synced = tokio::task::spawn_blocking(move || plan.once(now)).await;
+    'syncs: loop {
+        let (now, once) = (clock.now()?, plan.clone());
+        let synced = tokio::task::spawn_blocking(move || once.once(now)).await;
         let synced = synced.map_err(|e| Failure::fault("a sync", e))?;
         // Waiting mends no wrong passphrase.
         if let Err(Failure::Usage(_) | Failure::Refused { code: "passphrase_wrong" | "file_damaged", .. }) =
@@ -113,10 +155,21 @@ async fn repeat(plan: Arc<Plan>, clock: Clock, every: u64) -> Result<Result<Sync
         if synced.is_ok() || !matches!(last, Some(Ok(_))) {
             last = Some(synced);
         }
-        tokio::select! {
-            _ = terminated.recv() => break,
-            _ = interrupted.recv() => break,
-            () = tokio::time::sleep(Duration::from_secs(wait)) => (),
+        let mut left = Duration::from_secs(wait);
+        while !left.is_zero() {
+            let nap = left.min(until_midnight(clock.now()?));
+            tokio::select! {
+                _ = terminated.recv() => break 'syncs,
+                _ = interrupted.recv() => break 'syncs,
+                () = tokio::time::sleep(nap) => left = left.saturating_sub(nap),
+            }
+            if !left.is_zero() {
+                let (now, plan) = (clock.now()?, plan.clone());
+                let prepared = tokio::task::spawn_blocking(move || plan.new_day(now)).await;
+                if let Err(failure) = prepared.map_err(|e| Failure::fault("a new day", e))? {
+                    eprintln!("{now} nothing prepared for this day: {}", printable(&told(&failure)));
+                }
+            }
         }
     }
     last.ok_or_else(|| Failure::Fault("nothing was synced".into()))
@@ -148,4 +201,18 @@ fn summary(synced: &Synced) -> String {
 fn reply(synced: &Synced) -> Result<Reply, Failure> {
     let answer = json!({"epoch": synced.epoch, "root": to_hex(&synced.root), "enrolled": synced.enrolled});
     Reply::new(&answer, summary(synced))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn midnight_is_that_of_utc_plus_8() {
+        for (now, left) in
+            [("2026-11-22T16:00:00Z", DAY), ("2026-11-22T15:59:59Z", 1), ("2026-11-22T08:00:00Z", DAY / 3)]
+        {
+            assert_eq!(until_midnight(now.parse().unwrap()), Duration::from_secs(left), "{now}");
+        }
+    }
 }

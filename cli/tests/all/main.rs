@@ -13,6 +13,7 @@ mod killed;
 mod known_values;
 mod life;
 mod person;
+mod prepared;
 mod privacy;
 mod registrar;
 mod serve;

@@ -31,6 +31,7 @@ pub const ALL: &[Target] = &[
     wallets::CREDENTIAL,
     wallets::WALLET,
     wallets::STATE,
+    wallets::PREPARED,
     rows::CSV,
     rows::JSON_LINES,
     documents::RESIDENT,

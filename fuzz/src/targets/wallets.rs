@@ -1,8 +1,8 @@
-//! What a wallet reads: its credential and the insides of its two encrypted files.
+//! What a wallet reads: its credential and the insides of its encrypted files.
 
 use super::code_of;
 use crate::strict::{Shape, one_reading};
-use crate::{BYTES, Target, Verdict, seeds};
+use crate::{BYTES, POINTS, Target, Verdict, repair, seeds};
 use veilpass_protocol::attributes::Attributes;
 use veilpass_protocol::credential::Credential;
 use veilpass_protocol::json;
@@ -29,6 +29,7 @@ const WORDS: &[&str] = &[
     "\"path\":",
     "\"leaf\":",
     "\"searched\":",
+    "\"visits\":",
     "7K2M0QX4R3",
 ];
 
@@ -71,9 +72,22 @@ pub const STATE: Target = Target {
     full: BYTES,
 };
 
+/// What is inside the file of prepared answers.
+pub const PREPARED: Target = Target {
+    name: "prepared_plaintext",
+    judge: prepared,
+    seeds: seeds::prepared,
+    repair: Some(repair::prepared),
+    words: &["veilpass prepared v1\n"],
+    short: 20_000,
+    // In more than half of them points are read.
+    full: 2 * POINTS,
+};
+
 const STATE_SHAPE: Shape = Shape {
     optional: &[
         "candidates",
+        "visits",
         "age",
         "at_least",
         "below",
@@ -104,6 +118,20 @@ fn credential(input: &[u8]) -> Verdict {
         in_ranges(&credential.attributes);
         let shape = Shape { nullable: &["expires_on"], ..Shape::default() };
         one_reading(input, &shape, &|text| Some(Credential::from_json(text).ok()?.to_json().into_bytes()));
+    }
+    Verdict::from(&read)
+}
+
+/// One length, one text of each store, all points in their groups.
+fn prepared(input: &[u8]) -> Verdict {
+    let read = plaintext::prepared(input);
+    match &read {
+        Ok(again) => {
+            assert_eq!(again.as_slice(), input, "two texts of one store");
+            let longer = plaintext::prepared(&[input, &[0]].concat());
+            assert!(longer.is_err() && plaintext::prepared(&input[..input.len() - 1]).is_err());
+        }
+        Err(e) => code_of(e.code(), &["file_damaged"]),
     }
     Verdict::from(&read)
 }

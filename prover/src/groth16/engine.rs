@@ -228,6 +228,10 @@ impl Prover for Engine {
         self.check.circuit_id()
     }
 
+    fn verifying_key(&self) -> Option<&PreparedKey> {
+        Some(&self.check)
+    }
+
     fn prove<R: RngCore + CryptoRng>(
         &self,
         statement: &Statement,

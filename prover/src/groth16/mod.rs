@@ -2,8 +2,10 @@
 
 mod blinding;
 mod engine;
+#[cfg(test)]
+mod kept;
 mod openings;
-mod prepared;
+pub(crate) mod prepared;
 mod quotient;
 mod rerandomise;
 mod session;
@@ -11,7 +13,7 @@ mod session;
 mod tests;
 
 pub use engine::Engine;
-pub use prepared::Prepared;
+pub use prepared::{PREPARED_BYTES, Prepared, PreparedError};
 pub use rerandomise::rerandomise;
 pub use session::Session;
 
@@ -20,11 +22,18 @@ use veilpass_circuits::{Clause, Witness};
 use veilpass_protocol::circuit_id::CircuitId;
 use veilpass_protocol::presentation::PROOF_BYTES;
 use veilpass_protocol::statement::Statement;
+use veilpass_verifier::PreparedKey;
 
 /// Makes proofs of `attest-v1` under one proving key.
 pub trait Prover {
     /// The circuit whose key it has.
     fn circuit(&self) -> CircuitId;
+
+    /// The verifying key of the same pair. A prepared state is presented with it and checked by it; without it nothing
+    /// prepared is used.
+    fn verifying_key(&self) -> Option<&PreparedKey> {
+        None
+    }
 
     /// Proves a statement: 128 bytes `A ‖ B ‖ C`, compressed (contract §4), which the verifier accepted
     /// before they are handed out.

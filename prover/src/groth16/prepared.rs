@@ -8,36 +8,111 @@
 //! ```
 //!
 //! is the unblinded proof for the challenge m. It is re-randomised afresh each time.
+//!
+//! As bytes it is what the wallet keeps from one answer to the next:
+//!
+//! ```text
+//! circuit id ‖ the 13 inputs but the challenge ‖ A₀ ‖ C₀ ‖ R ‖ U ‖ B₀
+//!     32             13 · 32                       4 · 32          64      = 640 bytes, points compressed
+//! ```
+//!
+//! δ comes from the verifying key, and the blinding key from the holder's secrets: neither is in the bytes.
 
-use super::ProveError;
 use super::blinding::{BlindingKey, Factors, affine, encode};
 use super::session::Session;
+use super::{ProveError, Prover};
 use ark_bn254::{G1Affine, G2Affine};
-use ark_ec::CurveGroup;
+use ark_ec::{AffineRepr, CurveGroup};
 use ark_ff::{AdditiveGroup, Field};
+use ark_serialize::CanonicalSerialize;
 use rand::{CryptoRng, RngCore};
+use veilpass_circuits::Witness;
 use veilpass_kernels::Comb;
-use veilpass_protocol::field::Fr;
+use veilpass_protocol::circuit_id::CircuitId;
+use veilpass_protocol::field::{Fr, from_bytes, to_bytes};
 use veilpass_protocol::presentation::PROOF_BYTES;
-use veilpass_protocol::statement::Statement;
-use zeroize::Zeroizing;
+use veilpass_protocol::statement::{INPUTS, Statement};
+use veilpass_verifier::VerifyingKey;
+use veilpass_verifier::points::{read_g1, read_g2};
+use zeroize::{Zeroize, Zeroizing};
+
+/// Length of a state as bytes.
+pub const PREPARED_BYTES: usize = HEAD_BYTES + 4 * 32 + 64;
+
+/// Length of the part that says of what statement a state is: circuit id and 13 inputs.
+pub(crate) const HEAD_BYTES: usize = 32 * INPUTS;
+
+/// Bytes that are no state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PreparedError {
+    /// It was prepared under another key.
+    #[error("it was prepared for another circuit")]
+    OtherCircuit,
+    /// A public input is no canonical field element.
+    #[error("a public input is not canonical")]
+    Input,
+    /// A point is none of its group, is infinity, or is not in its only encoding.
+    #[error("an invalid point")]
+    Point,
+}
 
 /// The checked state. Whoever has it can present this statement, for any challenge, until its day or epoch
 /// is over: it is kept like the credential.
 pub struct Prepared {
+    circuit: CircuitId,
     statement: Statement,
     blinding: BlindingKey,
-    a: Comb<G1Affine>,
-    b: Comb<G2Affine>,
-    c: G1Affine,
+    a: Base<G1Affine>,
+    b: Base<G2Affine>,
+    c: Base<G1Affine>,
     /// R.
-    late: Comb<G1Affine>,
+    late: Base<G1Affine>,
     /// U.
-    challenge: Comb<G1Affine>,
-    delta: Comb<G2Affine>,
+    challenge: Base<G1Affine>,
+    delta: Base<G2Affine>,
+}
+
+/// A point that is multiplied, with a table of its multiples where that is done often. Wiped when dropped, but for the
+/// tables.
+#[derive(Clone)]
+enum Base<A: AffineRepr<ScalarField = Fr>> {
+    Point(A),
+    Table(Comb<A>),
+}
+
+impl<A: AffineRepr<ScalarField = Fr>> Base<A> {
+    fn point(&self) -> A {
+        match self {
+            Base::Point(point) => *point,
+            Base::Table(comb) => comb.point(),
+        }
+    }
+
+    fn mul(&self, scalar: &Fr) -> A::Group {
+        let mut product = A::Group::ZERO;
+        self.add_multiple(&mut product, scalar);
+        product
+    }
+
+    fn add_multiple(&self, sum: &mut A::Group, scalar: &Fr) {
+        match self {
+            Base::Point(point) => *sum += *point * scalar,
+            Base::Table(comb) => comb.add_multiple(sum, scalar),
+        }
+    }
+}
+
+impl<A: AffineRepr<ScalarField = Fr>> Drop for Base<A> {
+    fn drop(&mut self) {
+        if let Base::Point(point) = self {
+            point.zeroize();
+        }
+    }
 }
 
 impl Prepared {
+    /// From a session's sums, without tables.
     pub(super) fn new<R: RngCore + CryptoRng>(
         session: &Session<'_>,
         rng: &mut R,
@@ -49,14 +124,15 @@ impl Prepared {
         let a0 = sums.a - challenge.mul(&m);
         let [a0, c0, late] = affine([a0, c0, late]);
         let prepared = Prepared {
+            circuit: session.engine().circuit(),
             statement: session.statement().clone(),
             blinding: session.blinding_key(),
-            a: Comb::new(a0),
-            b: Comb::new(sums.b.into_affine()),
-            c: c0,
-            late: Comb::new(late),
-            challenge: challenge.clone(),
-            delta: delta.clone(),
+            a: Base::Point(a0),
+            b: Base::Point(sums.b.into_affine()),
+            c: Base::Point(c0),
+            late: Base::Point(late),
+            challenge: Base::Point(challenge.point()),
+            delta: Base::Point(delta.point()),
         };
         // Both verify: then the equation, which is linear in m, holds for every challenge. A malformed key
         // could otherwise mark its user.
@@ -65,6 +141,18 @@ impl Prepared {
             session.engine().checked(&prepared.with(challenge), bytes)?;
         }
         Ok(prepared)
+    }
+
+    /// The same with a table for each point, 2 MB together, for whoever presents often.
+    pub(super) fn with_tables(self, challenge: &Comb<G1Affine>, delta: &Comb<G2Affine>) -> Prepared {
+        Prepared {
+            a: Base::Table(Comb::new(self.a.point())),
+            b: Base::Table(Comb::new(self.b.point())),
+            late: Base::Table(Comb::new(self.late.point())),
+            challenge: Base::Table(challenge.clone()),
+            delta: Base::Table(delta.clone()),
+            ..self
+        }
     }
 
     /// The statement with this challenge.
@@ -87,8 +175,7 @@ impl Prepared {
             .ok_or(ProveError::SelfCheck)
     }
 
-    /// `((A₀ + mU)/ρ, ρB₀ + ρtδ, C₀ + mR + t(A₀ + mU))`: every product is of a point whose multiples are
-    /// there.
+    /// `((A₀ + mU)/ρ, ρB₀ + ρtδ, C₀ + mR + t(A₀ + mU))`: every product is of a point that is fixed.
     pub(super) fn blind(&self, m: Fr, factors: &Factors) -> Option<[u8; PROOF_BYTES]> {
         let (rho, t) = (*factors.rho, *factors.t);
         let inverse = Zeroizing::new(rho.inverse()?);
@@ -97,11 +184,92 @@ impl Prepared {
         let mut b = self.b.mul(&rho);
         self.delta.add_multiple(&mut b, &(rho * t));
         let mut c = self.late.mul(&m);
-        c += self.c;
+        c += self.c.point();
         self.a.add_multiple(&mut c, &t);
         self.challenge.add_multiple(&mut c, &(m * t));
         encode(a, b, c)
     }
+
+    /// The state as bytes: secret, like the credential.
+    pub fn to_bytes(&self) -> Zeroizing<[u8; PREPARED_BYTES]> {
+        let mut bytes = Zeroizing::new([0; PREPARED_BYTES]);
+        let (head, points) = bytes.split_at_mut(HEAD_BYTES);
+        head.copy_from_slice(&head_of(self.circuit, &self.statement));
+        let in_g1 = [&self.a, &self.c, &self.late, &self.challenge].map(Base::point);
+        // Five compressed points have exactly this length.
+        let written = (in_g1, self.b.point()).serialize_compressed(points);
+        debug_assert!(written.is_ok());
+        bytes
+    }
+
+    /// Reads what [`Prepared::to_bytes`] wrote, of the holder with these secrets, under the key that will check what
+    /// comes of it. Needs no proving key. Every point is checked to be in its group, but nothing says that they are a
+    /// state of the statement: a presentation is not released before the verifier has accepted it.
+    pub fn from_bytes(
+        bytes: &[u8; PREPARED_BYTES],
+        key: &VerifyingKey,
+        witness: &Witness,
+    ) -> Result<Prepared, PreparedError> {
+        let (circuit, statement) = read_head(bytes)?;
+        if circuit != key.circuit_id() {
+            return Err(PreparedError::OtherCircuit);
+        }
+        let ([a, c, late, challenge], b) = read_points(bytes)?;
+        Ok(Prepared {
+            circuit,
+            statement,
+            blinding: BlindingKey::new(witness),
+            a: Base::Point(a),
+            b: Base::Point(b),
+            c: Base::Point(c),
+            late: Base::Point(late),
+            challenge: Base::Point(challenge),
+            delta: Base::Point(key.points().delta_g2),
+        })
+    }
+}
+
+/// Circuit id and the 13 inputs, by which states are told apart: the preimage, not its hash.
+pub(crate) fn head_of(circuit: CircuitId, statement: &Statement) -> [u8; HEAD_BYTES] {
+    let mut head = [0; HEAD_BYTES];
+    let (parts, _) = head.as_chunks_mut::<32>();
+    let inputs = statement.to_array();
+    let values = std::iter::once(circuit.0).chain(inputs.iter().map(to_bytes));
+    // The challenge, which is the last input, has no room.
+    for (part, value) in parts.iter_mut().zip(values) {
+        *part = value;
+    }
+    head
+}
+
+/// What [`head_of`] wrote; the challenge is zero.
+pub(crate) fn read_head(bytes: &[u8; PREPARED_BYTES]) -> Result<(CircuitId, Statement), PreparedError> {
+    let (parts, _) = bytes.as_chunks::<32>();
+    let mut parts = parts.iter();
+    let circuit = CircuitId(parts.next().copied().unwrap_or_default());
+    let mut inputs = [Fr::ZERO; INPUTS];
+    for (input, part) in inputs.iter_mut().take(INPUTS - 1).zip(parts) {
+        *input = from_bytes(part).map_err(|_| PreparedError::Input)?;
+    }
+    Ok((circuit, Statement::from_array(inputs)))
+}
+
+/// The points in the bytes: A₀, C₀, R, U, and B₀. None is infinity.
+pub(crate) fn read_points(bytes: &[u8; PREPARED_BYTES]) -> Result<([G1Affine; 4], G2Affine), PreparedError> {
+    let points = bytes.get(HEAD_BYTES..).unwrap_or_default();
+    let (in_g1, in_g2) = points.split_at_checked(4 * 32).ok_or(PreparedError::Point)?;
+    let mut in_g1 = read_g1(in_g1).map_err(|_| PreparedError::Point)?;
+    let mut in_g2 = read_g2(in_g2).map_err(|_| PreparedError::Point)?;
+    let read = match (in_g1.as_slice(), in_g2.as_slice()) {
+        ([a, c, late, challenge], [b]) => ([*a, *c, *late, *challenge], *b),
+        _ => return Err(PreparedError::Point),
+    };
+    in_g1.zeroize();
+    in_g2.zeroize();
+    if read.0.iter().any(AffineRepr::is_zero) || read.1.is_zero() {
+        return Err(PreparedError::Point);
+    }
+    Ok(read)
 }
 
 #[cfg(test)]
@@ -109,12 +277,13 @@ impl Prepared {
     /// With R off by `shift`, and C₀ so that the challenge `right` comes out right all the same.
     pub(super) fn bent(&self, shift: ark_bn254::G1Projective, right: Fr) -> Prepared {
         Prepared {
+            circuit: self.circuit,
             statement: self.statement.clone(),
             blinding: self.blinding.clone(),
             a: self.a.clone(),
             b: self.b.clone(),
-            c: (self.c - shift * right).into_affine(),
-            late: Comb::new((self.late.point() + shift).into_affine()),
+            c: Base::Point((self.c.point() - shift * right).into_affine()),
+            late: Base::Point((self.late.point() + shift).into_affine()),
             challenge: self.challenge.clone(),
             delta: self.delta.clone(),
         }

@@ -169,6 +169,12 @@ impl<'e> Session<'e> {
 
     /// The state from which the statement at hand is presented for any challenge.
     pub fn prepare<R: RngCore + CryptoRng>(&self, rng: &mut R) -> Result<Prepared, ProveError> {
+        let (challenge, delta) = self.engine.combs();
+        Ok(self.prepare_to_keep(rng)?.with_tables(challenge, delta))
+    }
+
+    /// The same without tables of multiples: to be kept as bytes, or presented once.
+    pub fn prepare_to_keep<R: RngCore + CryptoRng>(&self, rng: &mut R) -> Result<Prepared, ProveError> {
         Prepared::new(self, rng)
     }
 

@@ -107,6 +107,7 @@ impl Crowd {
             d: wallet.d.clone(),
             credential: wallet.credential.clone(),
             state: wallet.state.clone(),
+            prepared: Default::default(),
             rules,
         }
     }

@@ -8,6 +8,8 @@ mod candidates;
 mod codes;
 mod crowd;
 mod files;
+mod prepared;
+mod prepared_files;
 mod proofs;
 mod same_form;
 mod syncing;

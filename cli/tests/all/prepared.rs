@@ -1,0 +1,168 @@
+//! Prepared answers from the command line: they need no proving key, nobody waits for them, and whatever is wrong with their
+//! file is said and forgotten.
+
+use crate::binary::{PASSPHRASE, Run, quicken, veilpass};
+use crate::life::{NOW, Stage};
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use serde_json::{Value, json};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::sync::LazyLock;
+use veilpass_params::dev;
+use veilpass_prover::groth16::{Engine, Prover};
+use veilpass_prover::{KeyFile, SecretString, Wallet};
+
+static ENGINE: LazyLock<Engine> = LazyLock::new(|| Engine::new(dev::proving_key().unwrap()).unwrap());
+
+const LATER: &str = "2026-11-22T09:00:00Z";
+
+/// Somebody who has synced, with a request of forum.example at hand.
+fn ready(link: &str) -> Stage {
+    let stage = Stage::set("1999-11-13", "");
+    quicken(&stage.at().join("W"));
+    stage.sync();
+    stage.request(r#"{"valid":true}"#, &format!("--sign P {link}"));
+    stage
+}
+
+fn present(stage: &Stage, more: &str) -> Run {
+    stage.run(&format!("wallet present --dir W --request R --yes --out presentation --now {NOW} {more}"))
+}
+
+fn accepted(stage: &Stage) -> bool {
+    let line = "verify --request R --presentation presentation --epochs pub --allow-dev";
+    stage.run(&format!("{line} --authority {} --now {NOW}", stage.vkey)).ok()["accepted"] == json!(true)
+}
+
+/// The wallet in a folder, with what is prepared under a key file; how many answers are missing.
+fn open(folder: &Path, key_file: &[u8], now: &str) -> (Wallet, usize) {
+    let read = |name: &str| std::fs::read(folder.join(name)).unwrap();
+    let passphrase = SecretString::from(PASSPHRASE.to_owned());
+    let mut wallet = Wallet::open(&read("wallet.age"), &[&read("state.age")], &passphrase).unwrap();
+    let (prepared, now) = (std::fs::read(folder.join("prepared.age")).ok(), now.parse().unwrap());
+    wallet.use_prepared(prepared.as_deref(), KeyFile::of(key_file), now).unwrap();
+    let missing = wallet.unprepared(ENGINE.circuit(), now);
+    (wallet, missing)
+}
+
+/// A key file whose points are none below its head: whoever decodes it, fails. An answer that is prepared under its name
+/// leaves all the same, and only the next one is not prepared.
+#[test]
+fn a_prepared_answer_needs_no_proving_key() {
+    for (link, lasting) in [("--link account", true), ("", false)] {
+        let stage = ready(link);
+        let folder = stage.at().join("W");
+        present(&stage, "").ok();
+        let mut hollow = dev::proving_key_bytes().to_vec();
+        let end = hollow.len();
+        hollow[end - 100_000..].fill(0xff);
+        std::fs::write(stage.at().join("hollow.pk"), &hollow).unwrap();
+        assert_eq!(present(&stage, "--pk hollow.pk").code(), "key_syntax", "control: it is no key");
+
+        let (mut wallet, missing) = open(&folder, &hollow, NOW);
+        assert_eq!(missing, 1, "what was prepared with another key file is not used");
+        let mut rng = StdRng::seed_from_u64(1);
+        assert_eq!(wallet.prepare(&ENGINE, NOW.parse().unwrap(), &mut rng, |_| ()), Ok(1));
+        std::fs::write(folder.join("prepared.age"), wallet.prepared_file().unwrap()).unwrap();
+        let run = present(&stage, "--pk hollow.pk");
+        run.ok();
+        assert!(accepted(&stage));
+        assert_eq!(run.stderr.contains("could not be prepared"), !lasting, "{run:?}");
+        // The slot of that answer is used up, and with it the entry.
+        let again = present(&stage, "--pk hollow.pk");
+        if lasting { drop(again.ok()) } else { assert_eq!(again.code(), "key_syntax") }
+    }
+}
+
+#[test]
+fn what_is_prepared_follows_epochs_and_days() {
+    let stage = ready("");
+    let folder = stage.at().join("W");
+    let file = folder.join("prepared.age");
+    assert!(!file.exists(), "there is nobody to prepare for yet");
+    let first = present(&stage, "").ok();
+    assert_eq!(open(&folder, dev::proving_key_bytes(), NOW).1, 0, "the next answer is prepared");
+    assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    let length = std::fs::metadata(&file).unwrap().len();
+    let second = present(&stage, "").ok();
+    assert!(accepted(&stage));
+    assert_ne!(first["pseudonym"], second["pseudonym"]);
+
+    // A new day, and a new epoch: what is there is worth nothing until the next sync.
+    assert_eq!(open(&folder, dev::proving_key_bytes(), "2026-11-23T08:00:00Z").1, 1);
+    stage.run(&format!("authority seal --dir A --now {LATER}")).ok();
+    stage.run("authority publish --dir A --out pub").ok();
+    let sync = |now: &str| {
+        let line = format!("wallet sync --dir W --from pub --authority {} --now {now}", stage.vkey);
+        assert!(stage.run(&line).ok()["enrolled"] == json!(true));
+    };
+    sync(LATER);
+    assert_eq!(open(&folder, dev::proving_key_bytes(), LATER).1, 0);
+    let before = std::fs::read(&file).unwrap();
+    sync(LATER);
+    assert!(std::fs::read(&file).unwrap() == before, "nothing to do");
+    sync("2026-11-22T16:00:01Z");
+    assert_eq!(open(&folder, dev::proving_key_bytes(), "2026-11-22T16:00:01Z").1, 0, "midnight");
+    assert_eq!(std::fs::metadata(&file).unwrap().len(), length, "of whatever it holds");
+}
+
+#[test]
+fn a_damaged_file_is_dropped_and_said() {
+    let stage = ready("");
+    let file = stage.at().join("W/prepared.age");
+    present(&stage, "").ok();
+    let good = std::fs::read(&file).unwrap();
+    let mut flipped = good.clone();
+    *flipped.last_mut().unwrap() ^= 1;
+    for bad in
+        [flipped, good[..700].to_vec(), Vec::new(), std::fs::read(stage.at().join("W/state.age")).unwrap()]
+    {
+        std::fs::write(&file, bad).unwrap();
+        let run = present(&stage, "");
+        run.ok();
+        assert!(run.stderr.contains("warning: dropped") && accepted(&stage), "{run:?}");
+        assert_eq!(std::fs::metadata(&file).unwrap().len() as usize, good.len(), "made anew");
+        assert!(!present(&stage, "").stderr.contains("warning"));
+    }
+    // No room for it: the answer goes all the same.
+    std::fs::remove_file(&file).unwrap();
+    std::fs::create_dir(&file).unwrap();
+    let run = present(&stage, "");
+    run.ok();
+    assert!(run.stderr.contains("could not be written") && accepted(&stage), "{run:?}");
+}
+
+/// Two answers at one time: the lock keeps them from taking the slot that both could see.
+#[test]
+fn two_at_once_never_share_a_slot() {
+    let stage = ready("--link tokens --slots 9 --period 1");
+    let mut pseudonyms: Vec<Value> = vec![present(&stage, "").ok()["pseudonym"].clone()];
+    for _ in 0..3 {
+        let at = stage.at();
+        let one = |out: &str| {
+            let line = "wallet present --dir W --request R --yes";
+            veilpass(at, &format!("{line} --out {out} --now {NOW}")).ok()["pseudonym"].clone()
+        };
+        let both = std::thread::scope(|scope| {
+            ["p1", "p2"].map(|out| scope.spawn(move || one(out))).map(|thread| thread.join().unwrap())
+        });
+        pseudonyms.extend(both);
+    }
+    let distinct: std::collections::BTreeSet<String> = pseudonyms.iter().map(Value::to_string).collect();
+    assert_eq!((distinct.len(), pseudonyms.len()), (7, 7));
+}
+
+/// Whoever changes or leaves drops what was prepared before anything is sent.
+#[test]
+fn changes_drop_what_is_prepared() {
+    let stage = ready("");
+    let file = stage.at().join("W/prepared.age");
+    for change in ["renew --code AB", "rotate --code AB", "reset --code AB", "withdraw --yes"] {
+        present(&stage, "").ok();
+        assert!(file.exists());
+        let run = stage.run(&format!("wallet {change} --dir W --authority http://localhost:1"));
+        assert_eq!(run.exit, 3, "nobody is there: {run:?}");
+        assert!(!file.exists(), "{change}");
+    }
+}
