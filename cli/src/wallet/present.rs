@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use veilpass_protocol::presentation::DECLINE;
 use veilpass_protocol::request::AnyRequest;
 use veilpass_protocol::scope::Host;
-use veilpass_prover::groth16::Prover;
+use veilpass_prover::groth16::{Engine, Prover};
 use veilpass_prover::{AnswerError, Channel, Question, Refusal, Wallet as Holder, answer_address};
 use veilpass_server::client::Client;
 use veilpass_server::files::{Access, write};
@@ -227,12 +227,11 @@ fn judge(
         .examine(&asked.request, &asked.channel, present.this_month, key.circuit(), now)
         .map_err(NoAnswer::Refused)?;
     key::take_prepared(at, holder, &key, now);
-    if !holder.is_prepared(&question, key.circuit(), now) {
-        // A key that is none is said before anybody is asked.
-        key.engine()?;
-    }
+    let prepared = holder.is_prepared(&question, key.circuit(), now);
+    // A key that is none is said before anybody is asked.
+    let engine = if prepared { None } else { Some(key.engine()?) };
     show(&question);
-    let agreed = present.yes || agree("Answer?")?;
+    let agreed = present.yes || agree_meanwhile(engine)?;
     let spinner = progress::spinner("proving");
     let mut written = Vec::new();
     let persist = |state: &[u8]| {
@@ -252,6 +251,14 @@ fn judge(
         Err(AnswerError::Persist(e)) => Err(NoAnswer::Failed(disk(e))),
         Err(other) => Err(fault(other.to_string())),
     }
+}
+
+/// Asks, and makes the engine's tables while the person reads.
+fn agree_meanwhile(engine: Option<&Engine>) -> Result<bool, Failure> {
+    std::thread::scope(|scope| {
+        engine.map(|engine| scope.spawn(|| engine.make_tables()));
+        agree("Answer?")
+    })
 }
 
 /// Posts the presentation.
