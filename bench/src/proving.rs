@@ -24,7 +24,8 @@ pub struct Setting {
     portable: Option<Engine>,
     check: PreparedKey,
     holder: Holder,
-    requests: [Request; 2],
+    /// The first is where a session begins; the others are turned to.
+    requests: [Request; 3],
     claim: (Statement, Witness),
 }
 
@@ -42,7 +43,9 @@ impl Setting {
         portable.iter().for_each(Engine::make_tables);
         let check = PreparedKey::new(key.verifying_key().clone())?;
         let mut holder = Holder::new(1, key.circuit_id())?;
-        let requests = [holder.request("forum.example")?, holder.request("cinema.example")?];
+        let hosts = ["forum.example", "cinema.example", "library.example"];
+        let [a, b, c] = hosts.map(|host| holder.request(host));
+        let requests = [a?, b?, c?];
         let claim = holder.claim(&requests[0])?;
         Ok(Setting { key, engine, portable, check, holder, requests, claim })
     }
@@ -109,7 +112,7 @@ impl Setting {
             session.look_ahead();
         }
         let name = if ahead { "prove_new_platform" } else { "prove_new_platform_plain" };
-        let mut others = self.requests.iter().rev().cycle();
+        let mut others = self.requests.iter().skip(1).cycle();
         Ok(Subject::new(name, Impl::Veilpass, move || {
             let request = others.next().ok_or(BenchError::Wrong("a list without an end"))?;
             let (statement, witness) = self.holder.claim(request)?;

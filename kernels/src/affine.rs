@@ -5,7 +5,7 @@
 #![allow(clippy::needless_range_loop)]
 
 use crate::coordinate::{Coordinate, Group, Stored, inverses};
-use crate::lanes::{Backend, LANES};
+use crate::lanes::{Backend, Block, LANES};
 use ark_ec::{AffineRepr, CurveGroup};
 use std::array::from_fn;
 
@@ -44,48 +44,78 @@ pub(crate) struct Addition {
 }
 
 /// What the additions of a chunk leave behind between the two passes.
-pub(crate) struct Scratch<C> {
-    rows: Vec<[C; 5]>,
+#[derive(Default)]
+pub(crate) struct Scratch {
+    /// Five coordinates for each vector, [`FIELDS`].
+    rows: Vec<Block>,
     again: Vec<Addition>,
 }
 
-impl<C> Scratch<C> {
-    pub fn new() -> Scratch<C> {
-        Scratch { rows: Vec::with_capacity(VECTORS), again: Vec::new() }
+/// Coordinates that are kept of each vector.
+const FIELDS: usize = 5;
+
+impl Scratch {
+    /// Room for so many vectors.
+    #[inline(always)]
+    fn rows<C: Coordinate>(&mut self, vectors: usize) -> &mut [Block] {
+        let blocks = vectors * FIELDS * C::BLOCKS;
+        if self.rows.len() < blocks {
+            self.rows.resize(blocks, Block::default());
+        }
+        &mut self.rows[..blocks]
     }
 }
 
-/// Carries out additions; without `SIGNED` no summand is negative. Where the sum is infinity nothing is written, and `to` is put into `holes`.
+/// Keeps a coordinate of a vector.
 #[inline(always)]
-pub(crate) fn add_all<G: Group, B: Backend, const SIGNED: bool>(
+fn keep<C: Coordinate>(rows: &mut [Block], vector: usize, field: usize, x: C) {
+    x.store(&mut rows[(vector * FIELDS + field) * C::BLOCKS..][..C::BLOCKS]);
+}
+
+/// A coordinate of a vector that was kept.
+#[inline(always)]
+fn kept<C: Coordinate>(rows: &[Block], vector: usize, field: usize) -> C {
+    C::load(&rows[(vector * FIELDS + field) * C::BLOCKS..][..C::BLOCKS])
+}
+
+/// Carries out additions. Of `source` and with signs, or, without `FOREIGN`, of the target itself: then no sum may go
+/// where a later addition still has a summand. Where the sum is infinity nothing is written, and `to` is put into `holes`.
+#[inline(always)]
+pub(crate) fn add_all<G: Group, B: Backend, const FOREIGN: bool>(
     source: &[G::Stored],
     additions: &[Addition],
     target: &mut [G::Stored],
-    scratch: &mut Scratch<G::Coordinate<B>>,
+    scratch: &mut Scratch,
     holes: &mut Vec<u32>,
 ) {
     for chunk in additions.chunks(VECTORS * LANES) {
-        if add_chunk::<G, B, SIGNED>(source, chunk, target, scratch) {
+        if add_chunk::<G, B, FOREIGN>(source, chunk, target, scratch) {
             continue;
         }
-        // Somewhere the two have one x: equal or opposite points. They are done one by one, the others again.
+        // Somewhere the two have one x: equal or opposite points. They are done one by one, the others again; all
+        // summands are read before anything is written.
         let mut again = std::mem::take(&mut scratch.again);
         again.clear();
+        let mut alone = Vec::new();
         for addition in chunk {
-            let left = read_one::<G, B>(source, addition.left);
-            let right = read_one::<G, B>(source, addition.right);
+            let from: &[G::Stored] = if FOREIGN { source } else { target };
+            let left = read_one::<G, B>(from, addition.left);
+            let right = read_one::<G, B>(from, addition.right);
             if left.x() != right.x() {
                 again.push(*addition);
                 continue;
             }
             let sum = (left.into_group() + right).into_affine();
             match stored::<G, B>(sum) {
-                Some(point) => target[addition.to as usize] = point,
+                Some(point) => alone.push((addition.to, point)),
                 None => holes.push(addition.to),
             }
         }
-        let held = add_chunk::<G, B, SIGNED>(source, &again, target, scratch);
+        let held = add_chunk::<G, B, FOREIGN>(source, &again, target, scratch);
         debug_assert!(held, "equal abscissas are gone");
+        for (to, point) in alone {
+            target[to as usize] = point;
+        }
         scratch.again = again;
     }
 }
@@ -95,39 +125,37 @@ pub(crate) fn add_all<G: Group, B: Backend, const SIGNED: bool>(
 /// Vectors go in groups of [`CHAINS`]; within a group each step is done for all of them before the next, so that
 /// there is always a product that need not wait for another.
 #[inline(always)]
-fn add_chunk<G: Group, B: Backend, const SIGNED: bool>(
+fn add_chunk<G: Group, B: Backend, const FOREIGN: bool>(
     source: &[G::Stored],
     additions: &[Addition],
     target: &mut [G::Stored],
-    scratch: &mut Scratch<G::Coordinate<B>>,
+    scratch: &mut Scratch,
 ) -> bool {
     type C<G, B> = <G as Group>::Coordinate<B>;
     let Some(last) = additions.last() else { return true };
     let one = C::<G, B>::from_base([num_one::<G>(); LANES]);
     let mut products = [one; CHAINS];
     let groups = additions.len().div_ceil(CHAINS * LANES);
-    if scratch.rows.len() < groups * CHAINS {
-        scratch.rows.resize(groups * CHAINS, [one; 5]);
-    }
+    let rows = scratch.rows::<C<G, B>>(groups * CHAINS);
+    let from: &[G::Stored] = if FOREIGN { source } else { target };
     for (n, group) in additions.chunks(CHAINS * LANES).enumerate() {
         for ahead in additions.iter().skip(CHAINS * LANES * (n + 1)).take(CHAINS * LANES) {
             for summand in [ahead.left, ahead.right] {
-                B::prefetch(&source[summand.index()]);
+                B::prefetch(&from[summand.index()]);
             }
         }
         let mut steps = [one; CHAINS];
         for chain in 0..CHAINS {
             let eight: [Addition; LANES] = from_fn(|lane| *group.get(chain * LANES + lane).unwrap_or(last));
-            let (x1, y1) = read_eight::<G, B, SIGNED>(source, eight.map(|a| a.left));
-            let (x2, y2) = read_eight::<G, B, SIGNED>(source, eight.map(|a| a.right));
+            let (x1, y1) = read_eight::<G, B, FOREIGN>(from, eight.map(|a| a.left));
+            let (x2, y2) = read_eight::<G, B, FOREIGN>(from, eight.map(|a| a.right));
             steps[chain] = x2.sub(x1);
-            // Field by field: a row is too long to be built elsewhere and moved.
-            let row = &mut scratch.rows[n * CHAINS + chain];
-            row[0] = x1;
-            row[1] = y1;
-            row[2] = x2;
-            row[3] = y2;
-            row[4] = products[chain];
+            let vector = n * CHAINS + chain;
+            keep(rows, vector, 0, x1);
+            keep(rows, vector, 1, y1);
+            keep(rows, vector, 2, x2);
+            keep(rows, vector, 3, y2);
+            keep(rows, vector, 4, products[chain]);
         }
         for chain in 0..CHAINS {
             products[chain] = products[chain].mul(steps[chain]);
@@ -135,23 +163,24 @@ fn add_chunk<G: Group, B: Backend, const SIGNED: bool>(
     }
     let Some(mut inverse) = inverses(products) else { return false };
     for (group, rows) in
-        additions.chunks(CHAINS * LANES).zip(scratch.rows[..groups * CHAINS].chunks_exact(CHAINS)).rev()
+        additions.chunks(CHAINS * LANES).zip(rows.chunks_exact(CHAINS * FIELDS * C::<G, B>::BLOCKS)).rev()
     {
         let mut slopes = [one; CHAINS];
         for chain in 0..CHAINS {
-            slopes[chain] = inverse[chain].mul(rows[chain][4]);
+            slopes[chain] = inverse[chain].mul(kept(rows, chain, 4));
         }
         for chain in 0..CHAINS {
-            let [x1, y1, x2, y2, _] = rows[chain];
+            let (x1, y1): (C<G, B>, C<G, B>) = (kept(rows, chain, 0), kept(rows, chain, 1));
+            let (x2, y2): (C<G, B>, C<G, B>) = (kept(rows, chain, 2), kept(rows, chain, 3));
             inverse[chain] = inverse[chain].mul(x2.sub(x1));
             slopes[chain] = slopes[chain].mul(y2.sub(y1));
         }
         let mut xs = [one; CHAINS];
         for chain in 0..CHAINS {
-            xs[chain] = slopes[chain].square().sub(rows[chain][0]).sub(rows[chain][2]);
+            xs[chain] = slopes[chain].square().sub(kept(rows, chain, 0)).sub(kept(rows, chain, 2));
         }
         for chain in 0..CHAINS {
-            let [x1, y1, ..] = rows[chain];
+            let (x1, y1): (C<G, B>, C<G, B>) = (kept(rows, chain, 0), kept(rows, chain, 1));
             let y = slopes[chain].mul(x1.sub(xs[chain])).sub(y1);
             let points = C::<G, B>::write(xs[chain], y);
             for (addition, point) in group.iter().skip(chain * LANES).zip(points) {
@@ -164,41 +193,45 @@ fn add_chunk<G: Group, B: Backend, const SIGNED: bool>(
 
 /// Doubles every point, in reduced form. No point of BN254's groups has order two, so y is never zero.
 #[inline(always)]
-pub(crate) fn double_all<G: Group, B: Backend>(
-    points: &mut [G::Stored],
-    scratch: &mut Scratch<G::Coordinate<B>>,
-) {
+pub(crate) fn double_all<G: Group, B: Backend>(points: &mut [G::Stored], scratch: &mut Scratch) {
     type C<G, B> = <G as Group>::Coordinate<B>;
     let one = C::<G, B>::from_base([num_one::<G>(); LANES]);
     for chunk in points.chunks_mut(VECTORS * LANES) {
         let mut products = [one; CHAINS];
-        scratch.rows.clear();
-        for group in chunk.chunks(CHAINS * LANES) {
+        let rows = scratch.rows::<C<G, B>>(chunk.len().div_ceil(CHAINS * LANES) * CHAINS);
+        for (n, group) in chunk.chunks(CHAINS * LANES).enumerate() {
+            let mut twice = [one; CHAINS];
             for chain in 0..CHAINS {
                 let (x, y) =
                     C::<G, B>::read(from_fn(|lane| group.get(chain * LANES + lane).unwrap_or(&group[0])));
-                scratch.rows.push([x, y, y.add(y), products[chain], y]);
+                twice[chain] = y.add(y);
+                let vector = n * CHAINS + chain;
+                keep(rows, vector, 0, x);
+                keep(rows, vector, 1, y);
+                keep(rows, vector, 2, twice[chain]);
+                keep(rows, vector, 3, products[chain]);
             }
-            for (product, row) in products.iter_mut().zip(scratch.rows.iter().rev().take(CHAINS).rev()) {
-                *product = product.mul(row[2]);
+            for chain in 0..CHAINS {
+                products[chain] = products[chain].mul(twice[chain]);
             }
         }
         let Some(mut inverse) = inverses(products) else {
             debug_assert!(false, "a point of order two");
             return;
         };
-        for (group, rows) in chunk.chunks_mut(CHAINS * LANES).zip(scratch.rows.chunks_exact(CHAINS)).rev() {
+        let rows = rows.chunks_exact(CHAINS * FIELDS * C::<G, B>::BLOCKS);
+        for (group, rows) in chunk.chunks_mut(CHAINS * LANES).zip(rows).rev() {
             let mut slopes = [one; CHAINS];
             for chain in 0..CHAINS {
-                slopes[chain] = inverse[chain].mul(rows[chain][3]);
+                slopes[chain] = inverse[chain].mul(kept(rows, chain, 3));
             }
             for chain in 0..CHAINS {
-                let square = rows[chain][0].square();
-                inverse[chain] = inverse[chain].mul(rows[chain][2]);
+                let square = kept::<C<G, B>>(rows, chain, 0).square();
+                inverse[chain] = inverse[chain].mul(kept(rows, chain, 2));
                 slopes[chain] = slopes[chain].mul(square.add(square).add(square));
             }
             for chain in 0..CHAINS {
-                let [x1, y1, ..] = rows[chain];
+                let (x1, y1): (C<G, B>, C<G, B>) = (kept(rows, chain, 0), kept(rows, chain, 1));
                 let x = slopes[chain].square().sub(x1).sub(x1);
                 let y = slopes[chain].mul(x1.sub(x)).sub(y1);
                 let doubled = C::<G, B>::write(x.reduced(), y.reduced());

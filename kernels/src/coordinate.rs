@@ -1,16 +1,21 @@
 //! Coordinates of points: the base field for G1, its quadratic extension for G2, eight at a time.
 
 use crate::field::minus;
-use crate::lanes::{Backend, LANES, Lanes, Line, Machine};
+use crate::inverse::{Invert, invert_all};
+use crate::lanes::{Backend, Block, LANES, Lanes, Line, Machine};
 use crate::msm::{Multiples, Sums, ToArk};
 use crate::segments::Segments;
 use ark_bn254::{Fq, Fq2, G1Affine, G2Affine};
 use ark_ec::AffineRepr;
-use ark_ff::{AdditiveGroup, Field, batch_inversion};
+use ark_ff::Field;
 use std::array::from_fn;
 
 /// A point as it is stored: x, then y. Infinity is never stored.
 pub trait Stored: Copy + Default + Send + Sync + 'static {
+    /// Lines of one point.
+    const LINES: usize;
+    /// Lines as points.
+    fn view(lines: &mut [Line]) -> &mut [Self];
     /// `−P` of a point in reduced form.
     fn negated(self) -> Self;
     /// The lines of one point.
@@ -29,6 +34,11 @@ fn opposite(y: [u64; 4]) -> [u64; 4] {
 }
 
 impl Stored for Stored1 {
+    const LINES: usize = 1;
+    #[inline(always)]
+    fn view(lines: &mut [Line]) -> &mut [Self] {
+        lines.as_chunks_mut().0
+    }
     #[inline(always)]
     fn negated(mut self) -> Self {
         let l = &mut self[0].0;
@@ -42,6 +52,11 @@ impl Stored for Stored1 {
 }
 
 impl Stored for Stored2 {
+    const LINES: usize = 2;
+    #[inline(always)]
+    fn view(lines: &mut [Line]) -> &mut [Self] {
+        lines.as_chunks_mut().0
+    }
     #[inline(always)]
     fn negated(mut self) -> Self {
         let l = &mut self[1].0;
@@ -98,10 +113,16 @@ macro_rules! compiled_here {
 /// Eight coordinates.
 pub trait Coordinate: Copy {
     /// ark's.
-    type Base: Field;
+    type Base: Field + Invert;
     /// A point in memory.
     type Stored: Stored;
+    /// Blocks that one of these takes in memory.
+    const BLOCKS: usize;
 
+    /// Puts it into memory, [`Coordinate::BLOCKS`] long.
+    fn store(self, to: &mut [Block]);
+    /// Takes it from there.
+    fn load(from: &[Block]) -> Self;
     /// From eight of ark's.
     fn from_base(x: [Self::Base; LANES]) -> Self;
     /// To eight of ark's.
@@ -167,7 +188,16 @@ pub struct In2<L>(L, L);
 impl<L: Lanes<Fq>> Coordinate for In1<L> {
     type Base = Fq;
     type Stored = Stored1;
+    const BLOCKS: usize = 1;
 
+    #[inline(always)]
+    fn store(self, to: &mut [Block]) {
+        to[0] = self.0.to_block();
+    }
+    #[inline(always)]
+    fn load(from: &[Block]) -> Self {
+        In1(L::from_block(&from[0]))
+    }
     #[inline(always)]
     fn from_base(x: [Fq; LANES]) -> Self {
         In1(L::from_field(x))
@@ -214,7 +244,17 @@ impl<L: Lanes<Fq>> Coordinate for In1<L> {
 impl<L: Lanes<Fq>> Coordinate for In2<L> {
     type Base = Fq2;
     type Stored = Stored2;
+    const BLOCKS: usize = 2;
 
+    #[inline(always)]
+    fn store(self, to: &mut [Block]) {
+        to[0] = self.0.to_block();
+        to[1] = self.1.to_block();
+    }
+    #[inline(always)]
+    fn load(from: &[Block]) -> Self {
+        In2(L::from_block(&from[0]), L::from_block(&from[1]))
+    }
     #[inline(always)]
     fn from_base(x: [Fq2; LANES]) -> Self {
         In2(L::from_field(x.map(|x| x.c0)), L::from_field(x.map(|x| x.c1)))
@@ -272,10 +312,9 @@ impl<L: Lanes<Fq>> Coordinate for In2<L> {
 pub(crate) fn inverses<C: Coordinate>(x: [C; 4]) -> Option<[C; 4]> {
     let (low, high) = (x[0].mul(x[1]), x[2].mul(x[3]));
     let mut lanes = low.mul(high).to_base();
-    if lanes.contains(&C::Base::ZERO) {
+    if !invert_all(&mut lanes) {
         return None;
     }
-    batch_inversion(&mut lanes);
     let inverse = C::from_base(lanes);
     let (low, high) = (inverse.mul(high), inverse.mul(low));
     Some([low.mul(x[1]), low.mul(x[0]), high.mul(x[3]), high.mul(x[2])])

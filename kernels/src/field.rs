@@ -74,7 +74,7 @@ const fn double(w: [u64; 4]) -> [u64; 4] {
     [w[0] << 1, w[1] << 1 | w[0] >> 63, w[2] << 1 | w[1] >> 63, w[3] << 1 | w[2] >> 63]
 }
 
-const fn at_least(a: [u64; 4], b: [u64; 4]) -> bool {
+pub(crate) const fn at_least(a: [u64; 4], b: [u64; 4]) -> bool {
     let mut i = 4;
     while i > 0 {
         i -= 1;
@@ -113,7 +113,7 @@ const fn times_2_to_the_8(mut w: [u64; 4], p: [u64; 4]) -> [u64; 4] {
 }
 
 /// `−p⁻¹ mod 2^64` by Newton's iteration; p is odd.
-const fn minus_inverse(p: u64) -> u64 {
+pub(crate) const fn minus_inverse(p: u64) -> u64 {
     let mut x = 1u64;
     let mut i = 0;
     while i < 6 {

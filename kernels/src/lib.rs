@@ -17,6 +17,8 @@ mod fft;
 mod field;
 #[cfg(target_arch = "x86_64")]
 mod ifma;
+#[cfg(feature = "sums")]
+mod inverse;
 mod lanes;
 #[cfg(feature = "sums")]
 mod msm;
@@ -40,4 +42,6 @@ pub use lanes::{Backend, Block, LANES, Lanes, Line, Machine, Task};
 pub use msm::FixedBases;
 #[cfg(feature = "sums")]
 pub use multiply::{Recoded, multiples, transform};
+#[cfg(feature = "sums")]
+pub use segments::Rooms;
 pub use threads::spread;

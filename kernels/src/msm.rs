@@ -11,14 +11,14 @@
 use crate::affine::{Scratch, Summand, affine_all, double_all, stored_all};
 use crate::coordinate::Group;
 use crate::lanes::{Backend, Machine, Task};
-use crate::segments::{Segments, sums};
+use crate::segments::{Room, Rooms, Segments, sums};
 use ark_bn254::Fr;
 use ark_ec::{AffineRepr, CurveGroup};
 use ark_ff::{AdditiveGroup, BigInt, PrimeField};
 use rayon::prelude::*;
 
 /// Bytes of the summands that are added in one go: the sums of their pairs are half of it.
-const PART_BYTES: usize = 2 << 20;
+const PART_BYTES: usize = 5 << 19;
 
 /// Bits of a scalar.
 const BITS: usize = 254;
@@ -30,6 +30,7 @@ pub struct FixedBases<G: Group> {
     windows: usize,
     /// `multiples[point · windows + w] = 2^(window·w) · P`.
     multiples: Vec<G::Stored>,
+    rooms: Rooms,
     /// For each place that a scalar has, the number of its point; none for points at infinity.
     places: Vec<Option<u32>>,
 }
@@ -40,9 +41,10 @@ impl<G: Group> FixedBases<G>
 where
     G::Affine: AffineRepr<ScalarField = Fr>,
 {
-    /// Makes the table: 254 doublings for each point. `window` is the width of a digit, 2 to 16.
-    pub fn new(machine: Machine, points: &[G::Affine], window: usize) -> FixedBases<G> {
-        let window = window.clamp(2, 16);
+    /// Makes the table: 254 doublings for each point. `window` is the width of a digit, 2 to 15; sums are made in
+    /// `rooms`, which several tables may share.
+    pub fn new(machine: Machine, points: &[G::Affine], window: usize, rooms: &Rooms) -> FixedBases<G> {
+        let window = window.clamp(2, 15);
         let windows = BITS.div_ceil(window) + usize::from(BITS.is_multiple_of(window));
         let mut places = Vec::with_capacity(points.len());
         let mut bases = Vec::with_capacity(points.len());
@@ -55,7 +57,7 @@ where
         multiples.par_chunks_mut(chunk * windows).zip(bases.par_chunks(chunk)).for_each(
             |(multiples, bases)| G::multiples(machine, Multiples { bases, window, windows, multiples }),
         );
-        FixedBases { machine, window, windows, multiples, places }
+        FixedBases { machine, window, windows, multiples, rooms: rooms.clone(), places }
     }
 
     /// Number of scalars that [`FixedBases::sum`] takes.
@@ -93,7 +95,9 @@ where
                 let last = buckets.last().map_or(first, |end| *end);
                 let ends: Vec<u32> = buckets.iter().map(|end| end - first).collect();
                 let summands = &summands[first as usize..last as usize];
-                G::sums(self.machine, Sums { source: &self.multiples, summands, ends: &ends })
+                self.rooms.with(|room| {
+                    G::sums(self.machine, Sums { source: &self.multiples, summands, ends: &ends, room })
+                })
             })
             .collect();
         self.weighted(parts)
@@ -167,7 +171,9 @@ where
                 Some(*end)
             });
             let (ends, summands) = (ends.collect::<Vec<u32>>(), lines.concat());
-            let sums = G::sums(self.machine, Sums { source: &points, summands: &summands, ends: &ends });
+            let sums = self.rooms.with(|room| {
+                G::sums(self.machine, Sums { source: &points, summands: &summands, ends: &ends, room })
+            });
             G::to_ark(self.machine, ToArk { segments: &sums })
         };
         let (rows, columns) = rayon::join(
@@ -197,12 +203,12 @@ fn weighted<G: Group>(points: &[G::Affine]) -> Projective<G> {
 }
 
 /// A digit that is zero.
-const NONE: u32 = u32::MAX;
+const NONE: u16 = u16::MAX;
 
 /// Signed digits: `s = Σ d_w · 2^(window·w)` with `|d_w| ≤ 2^(window−1)`, each as `2·(|d| − 1)`, plus one if it is
 /// negative.
 #[inline(always)]
-fn write_digits(scalar: BigInt<4>, window: usize, digits: &mut [u32]) {
+fn write_digits(scalar: BigInt<4>, window: usize, digits: &mut [u16]) {
     let [a, b, c, d] = scalar.0;
     let limbs = [a, b, c, d, 0, 0];
     let (mask, half) = ((1u64 << window) - 1, 1u64 << (window - 1));
@@ -214,7 +220,7 @@ fn write_digits(scalar: BigInt<4>, window: usize, digits: &mut [u32]) {
         let value = (bits & mask) + carry;
         carry = u64::from(value > half);
         let size = if value > half { mask + 1 - value } else { value };
-        *digit = if size == 0 { NONE } else { ((2 * (size - 1)) | carry) as u32 };
+        *digit = if size == 0 { NONE } else { ((2 * (size - 1)) | carry) as u16 };
     }
 }
 
@@ -232,7 +238,7 @@ impl<G: Group> Task for Multiples<'_, G> {
     #[inline(always)]
     fn run<B: Backend>(self) {
         let mut points = stored_all::<G, B>(self.bases);
-        let mut scratch = Scratch::new();
+        let mut scratch = Scratch::default();
         for w in 0..self.windows {
             for (row, point) in self.multiples.chunks_mut(self.windows).zip(&points) {
                 row[w] = *point;
@@ -253,13 +259,14 @@ pub struct Sums<'a, G: Group> {
     source: &'a [G::Stored],
     summands: &'a [Summand],
     ends: &'a [u32],
+    room: &'a mut Room,
 }
 
 impl<G: Group> Task for Sums<'_, G> {
     type Out = Segments<G::Stored>;
     #[inline(always)]
     fn run<B: Backend>(self) -> Self::Out {
-        sums::<G, B>(self.source, self.summands, self.ends)
+        sums::<G, B>(self.source, self.summands, self.ends, self.room)
     }
 }
 

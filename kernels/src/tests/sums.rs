@@ -1,11 +1,15 @@
 //! Sums of multiples against ark's, with every edge that the batched additions have.
 
-use crate::{Comb, FixedBases, G1, G2, Group, Machine};
+use crate::{Comb, FixedBases, G1, G2, Group, Machine, Rooms};
 use ark_bn254::{Fr, G1Affine, G2Affine};
 use ark_ec::{AffineRepr, CurveGroup};
 use ark_ff::{AdditiveGroup, Field, UniformRand, Zero};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
+use std::sync::LazyLock;
+
+/// One for both groups and all machines: what another sum left behind must not matter.
+static ROOMS: LazyLock<Rooms> = LazyLock::new(Rooms::default);
 
 fn plain<A: AffineRepr<ScalarField = Fr>>(points: &[A], scalars: &[Fr]) -> A::Group {
     points.iter().zip(scalars).map(|(p, s)| *p * s).sum()
@@ -18,7 +22,7 @@ where
     let want = plain(points, scalars);
     for machine in Machine::all() {
         for window in windows {
-            let table = FixedBases::<G>::new(machine, points, *window);
+            let table = FixedBases::<G>::new(machine, points, *window, &ROOMS);
             assert!(table.sum(scalars) == want, "{what}: {}, window {window}", machine.name());
         }
     }
@@ -33,7 +37,7 @@ where
     let windows = [2, 3, 8, 13];
     let some: Vec<G::Affine> = (0..random).map(|_| P::<G>::rand(&mut rng).into_affine()).collect();
     let any: Vec<Fr> = (0..random).map(|_| Fr::rand(&mut rng)).collect();
-    hold::<G>(&some, &any, &[2, 5, 11, 13, 15, 16], "random");
+    hold::<G>(&some, &any, &[2, 5, 11, 13, 15], "random");
     hold::<G>(&some, &any[..random / 2], &windows, "fewer scalars");
     hold::<G>(&[], &any, &windows, "no points");
     for scalar in [Fr::ZERO, Fr::ONE, -Fr::ONE, Fr::from(2u8), Fr::from(u64::MAX), Fr::from(2u8).pow([253])] {

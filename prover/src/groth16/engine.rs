@@ -21,7 +21,7 @@ use rand::{CryptoRng, RngCore};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use veilpass_circuits::system::RowValues;
 use veilpass_circuits::{Witness, assign_rows, dimensions};
-use veilpass_kernels::{Comb, FixedBases, G1, G2, Machine};
+use veilpass_kernels::{Comb, FixedBases, G1, G2, Machine, Rooms};
 use veilpass_params::ProvingKey;
 use veilpass_protocol::circuit_id::CircuitId;
 use veilpass_protocol::field::Fr;
@@ -46,6 +46,7 @@ pub struct Engine {
     quotient: Quotient,
     delta: Comb<G2Affine>,
     challenge: Comb<G1Affine>,
+    rooms: Rooms,
     tables: OnceLock<Tables>,
     lagrange: OnceLock<Lagrange>,
 }
@@ -75,8 +76,8 @@ impl Engine {
         let quotient = Quotient::new(machine);
         let (alpha, beta) = (groth16.vk.alpha_g1, groth16.vk.beta_g2);
         let (key, tables) = (Mutex::new(Some(key)), OnceLock::new());
-        let lagrange = OnceLock::new();
-        Ok(Engine { machine, alpha, beta, key, check, quotient, delta, challenge, tables, lagrange })
+        let (rooms, lagrange) = (Rooms::default(), OnceLock::new());
+        Ok(Engine { machine, alpha, beta, key, check, quotient, delta, challenge, rooms, tables, lagrange })
     }
 
     /// The machine that computes: `portable` or `avx512ifma`.
@@ -101,13 +102,13 @@ impl Engine {
             let Some(key) = &key else { unreachable!("the tables are made once") };
             let key = key.groth16();
             let (a, (b, c)) = rayon::join(
-                || FixedBases::new(self.machine, &key.a_query, WINDOW_OF_A_AND_B),
+                || FixedBases::new(self.machine, &key.a_query, WINDOW_OF_A_AND_B, &self.rooms),
                 || {
                     rayon::join(
-                        || FixedBases::new(self.machine, &key.b_g2_query, WINDOW_OF_A_AND_B),
+                        || FixedBases::new(self.machine, &key.b_g2_query, WINDOW_OF_A_AND_B, &self.rooms),
                         || {
                             let points = [&key.l_query[..], &key.h_query].concat();
-                            FixedBases::new(self.machine, &points, WINDOW_OF_C)
+                            FixedBases::new(self.machine, &points, WINDOW_OF_C, &self.rooms)
                         },
                     )
                 },
@@ -192,7 +193,8 @@ impl Engine {
         self.lagrange.get_or_init(|| {
             let dimensions = dimensions();
             let (private, n) = (dimensions.wires - dimensions.inputs, dimensions.domain());
-            match Lagrange::new(self.machine, &self.tables().c.points(private, n - 1)) {
+            let h = self.tables().c.points(private, n - 1);
+            match Lagrange::new(self.machine, &h, self.rooms.clone()) {
                 Some(lagrange) => lagrange,
                 None => unreachable!("there are roots of unity for the circuit's domain"),
             }

@@ -18,7 +18,7 @@ use ark_ec::{AffineRepr, CurveGroup};
 use ark_ff::{AdditiveGroup, FftField, Field, batch_inversion};
 use veilpass_circuits::dimensions;
 use veilpass_circuits::system::RowValues;
-use veilpass_kernels::{FixedBases, G1, Machine, Recoded, multiples, transform};
+use veilpass_kernels::{FixedBases, G1, Machine, Recoded, Rooms, multiples, transform};
 use veilpass_protocol::field::Fr;
 use veilpass_protocol::statement::INPUTS;
 use zeroize::Zeroizing;
@@ -29,6 +29,7 @@ const WINDOW: usize = 9;
 /// Points of a key, one for each root.
 pub(super) struct Lagrange {
     machine: Machine,
+    rooms: Rooms,
     n: usize,
     n_inverse: Fr,
     half: Fr,
@@ -50,7 +51,7 @@ pub(super) struct Lagrange {
 
 impl Lagrange {
     /// From `[τᵏ Z(τ)/δ]₁`, k from 0 to n − 2: three transforms of points.
-    pub fn new(machine: Machine, h: &[G1Affine]) -> Option<Lagrange> {
+    pub fn new(machine: Machine, h: &[G1Affine], rooms: Rooms) -> Option<Lagrange> {
         let n = (h.len() + 1).next_power_of_two();
         let zeta = Fr::get_root_of_unity(2 * n as u64)?;
         let (root, back) = (zeta.square(), zeta.inverse()?);
@@ -67,7 +68,7 @@ impl Lagrange {
         let times = |factors: &[Recoded]| multiples(machine, &points, &factors.iter().collect::<Vec<_>>());
         let backward = |points: &[G1Projective]| reversed(transform(machine, points, &powers));
         let (l, k, odd) = (backward(&points), backward(&times(&degrees)), backward(&times(&twist)));
-        Some(Lagrange { machine, n, n_inverse, half, roots, powers, twist, scale, l, k, odd })
+        Some(Lagrange { machine, rooms, n, n_inverse, half, roots, powers, twist, scale, l, k, odd })
     }
 
     /// For every row s its opening `[(P − P(ωˢ))/(X − ωˢ)]` less `P(ωˢ)·ω^(−s)·n/2·[Lₛ]`, from P's values on the odd
@@ -134,7 +135,7 @@ impl Openings {
         rows.extend(others.into_iter().filter(|row| *row != challenge));
         let points = rows.iter().flat_map(|s| [&in_b, &in_a, &key.l, &key.k].map(|of| at(of, *s)));
         let points = G1Projective::normalize_batch(&points.collect::<Vec<_>>());
-        let points = FixedBases::new(key.machine, &points, WINDOW);
+        let points = FixedBases::new(key.machine, &points, WINDOW, &key.rooms);
         let root = at(&key.roots, challenge);
         // B is zero in the row of the challenge, so nothing is missing in its opening.
         let late = at(&in_b, challenge) * (root * key.n_inverse);
