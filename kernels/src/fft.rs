@@ -15,12 +15,14 @@ pub struct Domain {
     machine: Machine,
     log: u32,
     root: Fr,
+    g: Fr,
     forward: Twiddles,
     backward: Twiddles,
     /// `g^i`, natural order.
     odd: Vec<Block>,
-    /// `1/n` and `g^(−k)/n` at the places where coefficients come out.
-    even_scale: Vec<Block>,
+    /// `1/n`.
+    even_scale: [Block; 1],
+    /// `g^(−k)/n` at the places where coefficients come out.
     odd_scale: Vec<Block>,
 }
 
@@ -51,10 +53,11 @@ impl Domain {
             machine,
             log,
             root,
+            g,
             forward: Twiddles::new(machine, root, n),
             backward: Twiddles::new(machine, root_inverse, n),
             odd: blocks(&powers(g, n).collect::<Vec<_>>()),
-            even_scale: blocks(&vec![n_inverse; n]),
+            even_scale: [machine.run(ToBlocks(&[n_inverse; LANES]))[0]],
             odd_scale: blocks(&scaled(g_inverse)),
         })
     }
@@ -67,6 +70,12 @@ impl Domain {
     /// ω.
     pub fn root(&self) -> Fr {
         self.root
+    }
+
+    /// `g·ω^i`.
+    pub fn odd_points(&self) -> impl Iterator<Item = Fr> {
+        let root = self.root;
+        std::iter::successors(Some(self.g), move |x| Some(*x * root)).take(self.size())
     }
 
     /// From values on `ω^i` to coefficients; missing values are zero.
@@ -150,6 +159,7 @@ struct Transform<'a> {
     input: &'a [Fr],
     twiddles: &'a Twiddles,
     before: Option<&'a [Block]>,
+    /// A factor for each vector, or one for all.
     after: Option<&'a [Block]>,
 }
 
@@ -217,7 +227,7 @@ impl Task for Transform<'_> {
             for r in 0..LANES {
                 let mut y = x[r];
                 if let Some(after) = self.after {
-                    y = y.mul(B::Fr::from_block(&after[LANES * m + r]));
+                    y = y.mul(B::Fr::from_block(&after[(LANES * m + r) % after.len()]));
                 }
                 for (c, element) in y.to_field().into_iter().enumerate() {
                     out[source(64 * m + 8 * r + c, self.log)] = element;

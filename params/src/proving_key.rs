@@ -164,6 +164,11 @@ impl ProvingKey {
         &self.groth16
     }
 
+    /// Taken apart.
+    pub fn into_parts(self) -> (VerifyingKey, ark_groth16::ProvingKey<Bn254>) {
+        (self.verifying_key, self.groth16)
+    }
+
     /// What can be seen without the trapdoor: sizes, the lint, β and δ the same in both groups, and
     /// S14 – the challenge's column is its own input row in A and nothing in B and C.
     fn check(&self) -> Result<(), ProvingKeyError> {

@@ -5,10 +5,11 @@
 //! there, and the verifier has the last word on what comes of it.
 
 use crate::crypt::SealFailed;
+use crate::groth16::KeyFile;
 use crate::groth16::{Engine, Prepared, ProveError, Prover, Session};
 use crate::present::Judged;
 use crate::refusal::Refusal;
-use crate::store::{Basis, Entry, KeyFile, Store};
+use crate::store::{Basis, Entry, Store};
 use crate::wallet::Wallet;
 use ark_ff::AdditiveGroup;
 use rand::{CryptoRng, RngCore};

@@ -11,10 +11,9 @@
 
 use crate::crypt::{self, SealFailed, WorkFactor};
 use crate::groth16::prepared::{HEAD_BYTES, head_of, read_head};
-use crate::groth16::{PREPARED_BYTES, PreparedError};
+use crate::groth16::{KeyFile, PREPARED_BYTES, PreparedError};
 use crate::refusal::Refusal;
 use crate::visits::MAX_PREPARED;
-use sha2::{Digest, Sha256};
 use veilpass_protocol::circuit_id::CircuitId;
 use veilpass_protocol::field::{Fr, from_bytes, to_bytes};
 use veilpass_protocol::identity::PseudonymSecret;
@@ -25,18 +24,6 @@ const MAGIC: &[u8] = b"veilpass prepared v1\n";
 const ENTRY_BYTES: usize = 4 + PREPARED_BYTES;
 /// Length of the file's inside, whatever it holds.
 const FILE_BYTES: usize = MAGIC.len() + 8 + 32 + 32 + 1 + MAX_PREPARED * ENTRY_BYTES;
-
-/// The name of a proving key file: what was prepared with one is used with no other, so that a file that was exchanged is
-/// judged like a new one.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct KeyFile([u8; 32]);
-
-impl KeyFile {
-    /// SHA-256 of the file.
-    pub fn of(file: &[u8]) -> KeyFile {
-        KeyFile(Sha256::digest(file).into())
-    }
-}
 
 /// What everything in a store was prepared for.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -3,17 +3,19 @@
 //! With wires z, rows A·z and B·z and the key of ark-groth16 the unblinded proof is
 //!
 //! ```text
-//! A = α + Σ zᵢ·[Aᵢ(τ)]₁      B = β + Σ zᵢ·[Bᵢ(τ)]₂      C = Σ zᵢ·[Lᵢ]₁ + Σ hₖ·[τᵏ Z(τ)/δ]₁
+//! A = α + Σ zᵢ·[Aᵢ(τ)]₁      B = β + Σ zᵢ·[Bᵢ(τ)]₂      C = Σ zᵢ·[Lᵢ]₁ + Σ hₖ·[Hₖ]₁
 //! ```
 //!
 //! which is what ark makes with r = s = 0; it is then re-randomised, so that B is not needed in G1. All
 //! bases are known beforehand, so every sum is one pass over buckets ([`FixedBases`]).
 
 use super::blinding::{BlindingKey, Unblinded, blinded};
+use super::key::PreparedProvingKey;
 use super::openings::Lagrange;
 use super::prepared::Prepared;
 use super::quotient::{Quotient, with_inputs};
 use super::session::Session;
+use super::spectrum::Basis;
 use super::{ProveError, Prover};
 use ark_bn254::{G1Affine, G2Affine};
 use ark_ec::AffineRepr;
@@ -27,7 +29,7 @@ use veilpass_protocol::circuit_id::CircuitId;
 use veilpass_protocol::field::Fr;
 use veilpass_protocol::presentation::PROOF_BYTES;
 use veilpass_protocol::statement::{INPUTS, Statement};
-use veilpass_verifier::{KeyFault, PreparedKey, Proof};
+use veilpass_verifier::{KeyFault, PreparedKey, Proof, VerifyingKey};
 use zeroize::Zeroizing;
 
 /// Widths of the digits: what makes the fewest additions, buckets included, for about 5,800 points of A and
@@ -41,11 +43,13 @@ pub struct Engine {
     alpha: G1Affine,
     beta: G2Affine,
     /// Until the tables are made from it: then its points are in them.
-    key: Mutex<Option<ProvingKey>>,
+    bases: Mutex<Option<Bases>>,
     check: PreparedKey,
     quotient: Quotient,
     delta: Comb<G2Affine>,
-    challenge: Comb<G1Affine>,
+    /// `[A_m(τ)]₁`.
+    challenge_point: G1Affine,
+    challenge: OnceLock<Comb<G1Affine>>,
     rooms: Rooms,
     tables: OnceLock<Tables>,
     lagrange: OnceLock<Lagrange>,
@@ -59,25 +63,61 @@ struct Tables {
     c: FixedBases<G1>,
 }
 
+/// The points of a key, as the engine sums them: of a proving key as it was set up, or of one that was prepared, with
+/// which a proof takes a little less.
+pub struct Bases {
+    verifying_key: VerifyingKey,
+    a: Vec<G1Affine>,
+    b: Vec<G2Affine>,
+    /// L for all wires, then H.
+    c: Vec<G1Affine>,
+    basis: Basis,
+}
+
+impl From<ProvingKey> for Bases {
+    fn from(key: ProvingKey) -> Bases {
+        let (verifying_key, key) = key.into_parts();
+        let public = vec![G1Affine::zero(); dimensions().inputs];
+        let c = [public, key.l_query, key.h_query].concat();
+        Bases { verifying_key, a: key.a_query, b: key.b_g2_query, c, basis: Basis::Powers }
+    }
+}
+
+impl From<PreparedProvingKey> for Bases {
+    fn from(key: PreparedProvingKey) -> Bases {
+        let PreparedProvingKey { verifying_key, a, b, c, .. } = key;
+        Bases { verifying_key, a, b, c, basis: Basis::OddValues }
+    }
+}
+
 impl Engine {
-    /// Takes a proving key, which has been checked against its verifying key and the circuit's shape. The
-    /// tables are made when the first proof needs them, or by [`Engine::make_tables`].
-    pub fn new(key: ProvingKey) -> Result<Engine, KeyFault> {
+    /// Takes a proving key, [`ProvingKey`] or [`PreparedProvingKey`]: the first has been checked against its verifying key
+    /// and the circuit's shape. The tables are made when the first proof needs them, or by [`Engine::make_tables`].
+    pub fn new(key: impl Into<Bases>) -> Result<Engine, KeyFault> {
         Engine::on(Machine::detect(), key)
     }
 
     /// On a machine of one's choice: for comparisons.
-    pub fn on(machine: Machine, key: ProvingKey) -> Result<Engine, KeyFault> {
-        let check = PreparedKey::new(key.verifying_key().clone())?;
-        let groth16 = key.groth16();
-        let delta = Comb::new(groth16.vk.delta_g2);
-        // A key without this point has another shape and is no `ProvingKey`.
-        let challenge = Comb::new(groth16.a_query.get(INPUTS).copied().unwrap_or_default());
-        let quotient = Quotient::new(machine);
-        let (alpha, beta) = (groth16.vk.alpha_g1, groth16.vk.beta_g2);
-        let (key, tables) = (Mutex::new(Some(key)), OnceLock::new());
-        let (rooms, lagrange) = (Rooms::default(), OnceLock::new());
-        Ok(Engine { machine, alpha, beta, key, check, quotient, delta, challenge, rooms, tables, lagrange })
+    pub fn on(machine: Machine, key: impl Into<Bases>) -> Result<Engine, KeyFault> {
+        let bases = key.into();
+        let points = bases.verifying_key.points();
+        let (alpha, beta, delta) = (points.alpha_g1, points.beta_g2, Comb::new(points.delta_g2));
+        let check = PreparedKey::new(bases.verifying_key.clone())?;
+        Ok(Engine {
+            machine,
+            alpha,
+            beta,
+            check,
+            quotient: Quotient::new(machine, bases.basis),
+            delta,
+            // A key without this point has another shape.
+            challenge_point: bases.a.get(INPUTS).copied().unwrap_or_default(),
+            challenge: OnceLock::new(),
+            bases: Mutex::new(Some(bases)),
+            rooms: Rooms::default(),
+            tables: OnceLock::new(),
+            lagrange: OnceLock::new(),
+        })
     }
 
     /// The machine that computes: `portable` or `avx512ifma`.
@@ -98,18 +138,14 @@ impl Engine {
 
     fn tables(&self) -> &Tables {
         self.tables.get_or_init(|| {
-            let key = self.key.lock().unwrap_or_else(PoisonError::into_inner).take();
-            let Some(key) = &key else { unreachable!("the tables are made once") };
-            let key = key.groth16();
+            let bases = self.bases.lock().unwrap_or_else(PoisonError::into_inner).take();
+            let Some(Bases { a, b, c, .. }) = &bases else { unreachable!("the tables are made once") };
             let (a, (b, c)) = rayon::join(
-                || FixedBases::new(self.machine, &key.a_query, WINDOW_OF_A_AND_B, &self.rooms),
+                || FixedBases::new(self.machine, a, WINDOW_OF_A_AND_B, &self.rooms),
                 || {
                     rayon::join(
-                        || FixedBases::new(self.machine, &key.b_g2_query, WINDOW_OF_A_AND_B, &self.rooms),
-                        || {
-                            let points = [&key.l_query[..], &key.h_query].concat();
-                            FixedBases::new(self.machine, &points, WINDOW_OF_C, &self.rooms)
-                        },
+                        || FixedBases::new(self.machine, b, WINDOW_OF_A_AND_B, &self.rooms),
+                        || FixedBases::new(self.machine, c, WINDOW_OF_C, &self.rooms),
                     )
                 },
             );
@@ -153,8 +189,10 @@ impl Engine {
         let ((a, b), c) = rayon::join(
             || rayon::join(|| self.sum_a(wires), || self.sum_b(wires)),
             || {
-                let rows = with_inputs(rows, wires);
-                self.sum_c(wires, &self.quotient.divide(&self.quotient.polynomials(&rows)))
+                let polynomials = self.quotient.polynomials(&with_inputs(rows, wires));
+                let h = self.quotient.divide(&polynomials);
+                drop(polynomials);
+                self.sum_c(wires, &h)
             },
         );
         self.with_constants(a, b, c)
@@ -175,15 +213,11 @@ impl Engine {
         self.tables().b.sum(wires)
     }
 
-    /// `Σ zᵢ·[Lᵢ]₁ + Σ hₖ·[τᵏ Z(τ)/δ]₁`; either may be left out by being empty.
+    /// `Σ zᵢ·[Lᵢ]₁ + Σ hₖ·[Hₖ]₁`; either may be left out by being empty.
     pub(super) fn sum_c(&self, wires: &[Fr], h: &[Fr]) -> Sum1 {
-        let dimensions = dimensions();
-        let private = dimensions.wires - dimensions.inputs;
-        let mut scalars = Zeroizing::new(vec![Fr::default(); private]);
-        if let Some(wires) = wires.get(INPUTS + 1..) {
-            scalars.copy_from_slice(wires);
-        }
-        scalars.reserve_exact(h.len());
+        let mut scalars = Zeroizing::new(Vec::with_capacity(dimensions().wires + h.len()));
+        scalars.extend_from_slice(wires);
+        scalars.resize(dimensions().wires, Fr::default());
         scalars.extend_from_slice(h);
         self.tables().c.sum(&scalars)
     }
@@ -191,19 +225,22 @@ impl Engine {
     /// Points for sessions that turn often, made when the first of them asks.
     pub(super) fn lagrange(&self) -> &Lagrange {
         self.lagrange.get_or_init(|| {
-            let dimensions = dimensions();
-            let (private, n) = (dimensions.wires - dimensions.inputs, dimensions.domain());
-            let h = self.tables().c.points(private, n - 1);
-            match Lagrange::new(self.machine, &h, self.rooms.clone()) {
+            let h = self.tables().c.points(dimensions().wires, usize::MAX);
+            match Lagrange::new(self.machine, &h, self.quotient.basis(), self.rooms.clone()) {
                 Some(lagrange) => lagrange,
                 None => unreachable!("there are roots of unity for the circuit's domain"),
             }
         })
     }
 
-    /// The fixed points of presentations.
-    pub(super) fn combs(&self) -> (&Comb<G1Affine>, &Comb<G2Affine>) {
-        (&self.challenge, &self.delta)
+    /// Multiples of δ.
+    pub(super) fn delta(&self) -> &Comb<G2Affine> {
+        &self.delta
+    }
+
+    /// Multiples of the challenge's point, made when somebody prepares.
+    pub(super) fn challenge(&self) -> &Comb<G1Affine> {
+        self.challenge.get_or_init(|| Comb::new(self.challenge_point))
     }
 
     pub(super) fn quotient(&self) -> &Quotient {

@@ -45,7 +45,7 @@ fn after_a_round_trip_it_is_the_cold_proof_bit_for_bit() {
             let factors =
                 Factors { rho: Zeroizing::new(Fr::rand(&mut rng)), t: Zeroizing::new(Fr::rand(&mut rng)) };
             let (wires, rows) = assign_rows(&asked, &witness);
-            let cold = blind(&ENGINE.unblinded(&wires, rows), ENGINE.combs().1, &factors).unwrap();
+            let cold = blind(&ENGINE.unblinded(&wires, rows), ENGINE.delta(), &factors).unwrap();
             assert_eq!(read.blind(challenge, &factors), Some(cold));
             assert_eq!(tables.blind(challenge, &factors), Some(cold));
             // The factors that are drawn are those of the state that was never written.

@@ -4,15 +4,18 @@ mod blinding;
 mod engine;
 #[cfg(test)]
 mod kept;
+mod key;
 mod openings;
 pub(crate) mod prepared;
 mod quotient;
 mod rerandomise;
 mod session;
+mod spectrum;
 #[cfg(test)]
 mod tests;
 
-pub use engine::Engine;
+pub use engine::{Bases, Engine};
+pub use key::{KeyFile, PreparedKeyError, PreparedProvingKey};
 pub use prepared::{PREPARED_BYTES, Prepared, PreparedError};
 pub use rerandomise::rerandomise;
 pub use session::Session;

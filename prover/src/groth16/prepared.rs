@@ -118,7 +118,7 @@ impl Prepared {
         rng: &mut R,
     ) -> Result<Prepared, ProveError> {
         let (sums, late) = (session.unblinded(), session.per_challenge());
-        let (challenge, delta) = session.engine().combs();
+        let (challenge, delta) = (session.engine().challenge(), session.engine().delta());
         let m = session.statement().challenge;
         let c0 = sums.c - late * m;
         let a0 = sums.a - challenge.mul(&m);

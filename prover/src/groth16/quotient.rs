@@ -1,10 +1,13 @@
-//! The quotient `H = (A·B − C)/Z` of a satisfied assignment, Z = X^n − 1, n = 8,192.
+//! The quotient `H = (A·B − C)/Z` of a satisfied assignment, Z = X^n − 1, n = 8,192, in the form for which the key has
+//! points.
 //!
-//! On the odd coset Z is −2. With P the interpolation there of the product A·B, `H = −(P − C)/2` coefficient
-//! by coefficient, because both sides have fewer than n of them. C needs no matrix: on a satisfied
-//! assignment its values are the products of the rows.
+//! On the odd coset Z is −2, so H is `−(A·B − C)/2` there. With P the interpolation there of the product A·B, that also
+//! holds coefficient by coefficient, because both sides have fewer than n of them. For a key whose points have C's part
+//! the values of A·B are all. Otherwise C's coefficients are needed, but no matrix: on a satisfied assignment its values
+//! are the products of the rows.
 
-use ark_ff::{AdditiveGroup, Field};
+use super::spectrum::Basis;
+use ark_ff::{AdditiveGroup, Field, batch_inversion};
 use std::sync::OnceLock;
 use veilpass_circuits::dimensions;
 use veilpass_circuits::system::RowValues;
@@ -18,7 +21,8 @@ pub(super) struct Polynomials {
     pub a: Zeroizing<Vec<Fr>>,
     /// B, which the late challenge needs too.
     pub b: Zeroizing<Vec<Fr>>,
-    c: Zeroizing<Vec<Fr>>,
+    /// C, where the key's points want it.
+    c: Option<Zeroizing<Vec<Fr>>>,
 }
 
 /// The values of all rows: after the circuit's rows each public input has a row of its own with A = the input and
@@ -31,12 +35,13 @@ pub(super) fn with_inputs(mut rows: RowValues, wires: &[Fr]) -> RowValues {
 /// The domain and what does not depend on an assignment.
 pub(super) struct Quotient {
     machine: Machine,
+    basis: Basis,
     domain: OnceLock<Domain>,
 }
 
 impl Quotient {
-    pub fn new(machine: Machine) -> Quotient {
-        Quotient { machine, domain: OnceLock::new() }
+    pub fn new(machine: Machine, basis: Basis) -> Quotient {
+        Quotient { machine, basis, domain: OnceLock::new() }
     }
 
     fn domain(&self) -> &Domain {
@@ -46,12 +51,20 @@ impl Quotient {
         })
     }
 
+    /// The form in which H comes out.
+    pub fn basis(&self) -> Basis {
+        self.basis
+    }
+
     /// Interpolates.
     pub fn polynomials(&self, rows: &RowValues) -> Polynomials {
-        let c = Zeroizing::new(rows.a.iter().zip(rows.b.iter()).map(|(a, b)| *a * b).collect::<Vec<Fr>>());
+        let products = || rows.a.iter().zip(rows.b.iter()).map(|(a, b)| *a * b).collect::<Vec<Fr>>();
         let (a, (b, c)) = rayon::join(
             || self.coefficients(&rows.a),
-            || rayon::join(|| self.coefficients(&rows.b), || self.coefficients(&c)),
+            || {
+                let c = || (self.basis == Basis::Powers).then(|| Zeroizing::new(products()));
+                rayon::join(|| self.coefficients(&rows.b), || c().map(|c| self.coefficients(&c)))
+            },
         );
         Polynomials { a, b, c }
     }
@@ -71,24 +84,35 @@ impl Quotient {
         Zeroizing::new(self.domain().odd_values(coefficients))
     }
 
-    /// The coefficients of H; the last, which is zero, is left out.
+    /// H, by its coefficients but the last, which is zero, or by the values of A·B on the odd coset.
     pub fn divide(&self, of: &Polynomials) -> Zeroizing<Vec<Fr>> {
         let (mut values, b) = rayon::join(|| self.odd_values(&of.a), || self.odd_values(&of.b));
         values.iter_mut().zip(b.iter()).for_each(|(a, b)| *a *= b);
+        let Some(c) = &of.c else { return values };
         let mut h = Zeroizing::new(self.domain().odd_coefficients(&values));
         let minus_half = -Fr::ONE / Fr::from(2u8);
-        h.iter_mut().zip(of.c.iter()).for_each(|(p, c)| *p = (*p - c) * minus_half);
+        h.iter_mut().zip(c.iter()).for_each(|(p, c)| *p = (*p - c) * minus_half);
         h.pop();
         h
     }
 
-    /// `(ωʲ/n)·B(X)/(X − ωʲ)`, with j the row of the challenge: what H gains when the challenge grows by one.
-    /// Exact, since B is zero in that row; by synthetic division.
+    /// `(ωʲ/n)·B(X)/(X − ωʲ)`, with j the row of the challenge: what H gains when the challenge grows by one, from the
+    /// coefficients of B.
     pub fn per_challenge(&self, b: &[Fr]) -> Zeroizing<Vec<Fr>> {
         let domain = self.domain();
         let row = dimensions().rows + INPUTS;
         let root = domain.root().pow([row as u64]);
         let scale = root / Fr::from(domain.size() as u64);
+        if self.basis == Basis::OddValues {
+            // −2 times the values.
+            let mut values = self.odd_values(b);
+            let mut inverses: Vec<Fr> = domain.odd_points().map(|x| x - root).collect();
+            batch_inversion(&mut inverses);
+            let scale = -scale.double();
+            values.iter_mut().zip(inverses).for_each(|(b, inverse)| *b *= inverse * scale);
+            return values;
+        }
+        // Exact, since B is zero in that row; by synthetic division.
         let mut out = Zeroizing::new(vec![Fr::ZERO; b.len().saturating_sub(1)]);
         let mut carry = Fr::ZERO;
         for (out, b) in out.iter_mut().zip(b.iter().skip(1)).rev() {

@@ -158,7 +158,7 @@ impl<'e> Session<'e> {
         &self,
         rng: &mut R,
     ) -> Result<[u8; PROOF_BYTES], ProveError> {
-        blinded(&self.unblinded(), self.engine.combs().1, &self.blinding_key(), self.statement(), rng)
+        blinded(&self.unblinded(), self.engine.delta(), &self.blinding_key(), self.statement(), rng)
             .ok_or(ProveError::SelfCheck)
     }
 
@@ -169,7 +169,7 @@ impl<'e> Session<'e> {
 
     /// The state from which the statement at hand is presented for any challenge.
     pub fn prepare<R: RngCore + CryptoRng>(&self, rng: &mut R) -> Result<Prepared, ProveError> {
-        let (challenge, delta) = self.engine.combs();
+        let (challenge, delta) = (self.engine.challenge(), self.engine.delta());
         Ok(self.prepare_to_keep(rng)?.with_tables(challenge, delta))
     }
 

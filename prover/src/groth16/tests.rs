@@ -3,12 +3,13 @@
 use super::blinding::{BlindingKey, Factors, Unblinded, blind, encode};
 use super::*;
 use ark_bn254::Bn254;
-use ark_ec::CurveGroup;
-use ark_ff::{AdditiveGroup, Field, UniformRand};
+use ark_ec::{AffineRepr, CurveGroup};
+use ark_ff::{AdditiveGroup, Field, PrimeField, UniformRand};
 use ark_groth16::Groth16;
 use ark_serialize::CanonicalDeserialize;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
+use sha2::{Digest, Sha256};
 use std::sync::LazyLock;
 use veilpass_circuits::attest::cases;
 use veilpass_circuits::{assign, assign_rows, shape};
@@ -16,13 +17,18 @@ use veilpass_kernels::Machine;
 use veilpass_params::dev;
 use veilpass_protocol::field::Fr;
 use veilpass_protocol::identity::{PseudonymSecret, pseudonym};
+use veilpass_verifier::{Origin, VerifyingKey};
 use zeroize::Zeroizing;
 
-/// One engine for each machine that is there.
+/// One engine for each machine that is there, the portable one first; the last has the key prepared.
 static ENGINES: LazyLock<Vec<Engine>> = LazyLock::new(|| {
     let machines = Machine::all().into_iter();
-    machines.map(|m| Engine::on(m, KEY.clone()).unwrap()).collect()
+    let mut engines: Vec<Engine> = machines.map(|m| Engine::on(m, KEY.clone()).unwrap()).collect();
+    engines.push(Engine::new(PREPARED_KEY.clone()).unwrap());
+    engines
 });
+
+static PREPARED_KEY: LazyLock<PreparedProvingKey> = LazyLock::new(|| PreparedProvingKey::new(&KEY));
 
 static KEY: LazyLock<veilpass_params::ProvingKey> = LazyLock::new(|| dev::proving_key().unwrap());
 
@@ -112,7 +118,7 @@ fn a_prepared_presentation_is_the_ordinary_proof_bit_for_bit() {
     for (statement, witness) in good_cases(2, 24) {
         for engine in ENGINES.iter() {
             let prepared = engine.prepare(&statement, &witness, &mut rng).unwrap();
-            let delta = engine.combs().1;
+            let delta = engine.delta();
             for challenge in [Fr::ZERO, Fr::ONE, -Fr::ONE, statement.challenge, Fr::rand(&mut rng)] {
                 let asked = Statement { challenge, ..statement.clone() };
                 let factors = any_factors(&mut rng);
@@ -257,7 +263,7 @@ impl CryptoRng for Stuck {}
 fn blinding_differs_even_with_a_stuck_rng() {
     let (statement, witness) = good_cases(1, 28).remove(0);
     let engine = &ENGINES[0];
-    let a = engine.combs().0.point();
+    let a = engine.challenge().point();
     let key = BlindingKey::new(&witness);
     let draw = |key: &BlindingKey, statement: &Statement, a: &ark_bn254::G1Affine, attempt| {
         let factors = Factors::draw(key, statement, a, attempt, &mut Stuck);
@@ -331,7 +337,7 @@ fn a_malformed_key_prepares_nothing() {
     let h = |damage: &dyn Fn(&mut ark_groth16::ProvingKey<Bn254>)| {
         let mut key = KEY.groth16().clone();
         damage(&mut key);
-        let key = veilpass_params::ProvingKey::from_groth16(veilpass_verifier::Origin::Dev, key).unwrap();
+        let key = veilpass_params::ProvingKey::from_groth16(Origin::Dev, key).unwrap();
         Engine::new(key).unwrap().prepare(&statement, &witness, &mut StdRng::seed_from_u64(32)).err()
     };
     assert_eq!(h(&|_| ()), None, "control");
@@ -348,4 +354,86 @@ fn a_malformed_key_prepares_nothing() {
         };
         assert_eq!((check(right), check(wrong)), (Ok(()), Err(ProveError::SelfCheck)));
     }
+}
+
+/// The file of a prepared key: read again it is the same; every machine makes the same; and whatever is wrong with it is
+/// said.
+#[test]
+fn a_prepared_key_is_read_as_it_was_written() {
+    let (vk, name) = (KEY.verifying_key(), KeyFile::of(dev::proving_key_bytes()));
+    let file = PREPARED_KEY.to_bytes();
+    let read = |file: &[u8]| PreparedProvingKey::from_bytes(file, vk, name);
+    assert!(read(&file).as_ref() == Ok(&*PREPARED_KEY));
+    assert!(PreparedProvingKey::on(Machine::portable(), &KEY) == *PREPARED_KEY);
+
+    let other_file = PreparedProvingKey::from_bytes(&file, vk, KeyFile::of(b"another file"));
+    assert_eq!(other_file.err(), Some(PreparedKeyError::OtherKey));
+    let mut points = vk.points().clone();
+    points.alpha_g1 = (-points.alpha_g1.into_group()).into_affine();
+    let other = VerifyingKey::from_points(Origin::Dev, points);
+    let other_circuit = PreparedProvingKey::from_bytes(&file, &other, name);
+    assert_eq!(other_circuit.err(), Some(PreparedKeyError::OtherKey));
+
+    // Cut off anywhere, or with something after it.
+    for length in (0..file.len()).step_by(60_013).chain([1, 33, 64, 65, 96, 97, 98, 130, file.len() - 1]) {
+        assert!(read(&file[..length]).is_err(), "{length}");
+    }
+    assert_eq!(read(&[&file[..], &[0]].concat()).err(), Some(PreparedKeyError::Damaged));
+    // Any byte, with the hash left and with the hash made right.
+    let damaged = |place: usize, bit: u8, right: bool| {
+        let mut bad = file.clone();
+        bad[place] ^= 1 << bit;
+        if right {
+            let end = bad.len() - 32;
+            let hash = Sha256::digest(&bad[..end]);
+            bad[end..].copy_from_slice(&hash);
+        }
+        read(&bad)
+    };
+    let mut rng = StdRng::seed_from_u64(34);
+    let mut seen = Vec::new();
+    let anywhere: Vec<usize> = (0..200).map(|_| rng.next_u32() as usize % file.len()).collect();
+    for place in (0..100).chain(anywhere) {
+        let bit = rng.next_u32() as u8 % 8;
+        assert!(damaged(place, bit, false).is_err(), "{place} {bit}");
+        if place < file.len() - 32 {
+            let error = damaged(place, bit, true).err();
+            assert!(error.is_some(), "{place} {bit}");
+            seen.extend(error.filter(|error| !seen.contains(error)));
+        }
+    }
+    for kind in [PreparedKeyError::Syntax, PreparedKeyError::OtherKey, PreparedKeyError::Point] {
+        assert!(seen.contains(&kind), "{kind} in {seen:?}");
+    }
+}
+
+/// A file whose points are other points proves nothing that leaves.
+#[test]
+fn a_prepared_key_of_other_points_proves_nothing() {
+    let (statement, witness) = good_cases(1, 35).remove(0);
+    let with = |change: &dyn Fn(&mut PreparedProvingKey)| {
+        let mut key = PREPARED_KEY.clone();
+        change(&mut key);
+        let file = key.to_bytes();
+        let name = KeyFile::of(dev::proving_key_bytes());
+        let key = PreparedProvingKey::from_bytes(&file, KEY.verifying_key(), name).unwrap();
+        let engine = Engine::new(key).unwrap();
+        let mut rng = StdRng::seed_from_u64(36);
+        let cold = engine.prove(&statement, &witness, &mut rng).err();
+        assert_eq!(engine.prepare(&statement, &witness, &mut rng).err(), cold);
+        cold
+    };
+    assert_eq!(with(&|_| ()), None, "control");
+    let last = PREPARED_KEY.c.len() - 1;
+    assert_eq!(with(&|key| key.c.swap(last, last - 1)), Some(ProveError::SelfCheck));
+    assert_eq!(with(&|key| key.c[0] = key.c[200]), Some(ProveError::SelfCheck));
+    assert_eq!(with(&|key| key.a.swap(1000, 1001)), Some(ProveError::SelfCheck));
+    // On the curve and not in the group, of the order that the cofactor has.
+    let small = (0u64..).find_map(|x| {
+        let point = ark_bn254::G2Affine::get_point_from_x_unchecked(ark_bn254::Fq2::from(x), true)?;
+        Some(point.mul_bigint(Fr::MODULUS).into_affine()).filter(|point| !point.is_zero())
+    });
+    let place = PREPARED_KEY.b.iter().position(|b| !b.is_zero()).unwrap();
+    let out = |key: &mut PreparedProvingKey| key.b[place] = (key.b[place] + small.unwrap()).into_affine();
+    assert_eq!(with(&out), Some(ProveError::SelfCheck));
 }

@@ -1,0 +1,95 @@
+//! The points of H under Fourier transforms.
+//!
+//! With `[P]` for `Σ pₖ·[τᵏ Z(τ)/δ]₁`, P of degree at most n − 2, a key has `[Xᵏ]`. The same points can be had for P given by
+//! its values: on the roots of unity, with `ℓₛ` the Lagrange polynomial of `ωˢ`, or on the odd coset, with `λᵢ` that of
+//! `ζωⁱ`, ζ² = ω. The coefficient of `X^(n−1)` in these has no point and needs none: in every sum it vanishes.
+
+use ark_bn254::G1Projective;
+use ark_ff::{AdditiveGroup, FftField, Field};
+use veilpass_kernels::{Machine, Recoded, multiples, transform};
+use veilpass_protocol::field::Fr;
+
+/// In which form H is written, by the points that there are for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Basis {
+    /// By its n − 1 coefficients, as in ark's key.
+    Powers,
+    /// By the n values of A·B on the odd coset, where Z is −2, for points `−½·[λᵢ]`. What C subtracts is linear in the
+    /// wires, and in their points.
+    OddValues,
+}
+
+/// Transforms of n points.
+pub(super) struct Spectrum {
+    pub machine: Machine,
+    pub n: usize,
+    pub n_inverse: Fr,
+    pub zeta: Fr,
+    /// `ωⁱ`.
+    pub roots: Vec<Fr>,
+    /// `ωⁱ` for i < n/2.
+    powers: Vec<Recoded>,
+    /// `−ζ^(−i)/(2n)`.
+    pub twist: Vec<Recoded>,
+}
+
+impl Spectrum {
+    /// `None` if the field has no root of unity of order 2n.
+    pub fn new(machine: Machine, n: usize) -> Option<Spectrum> {
+        let zeta = Fr::get_root_of_unity(2 * n as u64)?;
+        let roots: Vec<Fr> = geometric(Fr::ONE, zeta.square(), n).collect();
+        let powers = roots.iter().take(n / 2).map(Recoded::new).collect();
+        let n_inverse = Fr::from(n as u64).inverse()?;
+        let first = -n_inverse * Fr::from(2u8).inverse()?;
+        let twist = geometric(first, zeta.inverse()?, n).map(|x| Recoded::new(&x)).collect();
+        Some(Spectrum { machine, n, n_inverse, zeta, roots, powers, twist })
+    }
+
+    /// `n·[ℓₛ]` from the `[Xʲ]`.
+    pub fn on_roots(&self, powers: &[G1Projective]) -> Vec<G1Projective> {
+        self.backward(&self.padded(powers))
+    }
+
+    /// `−½·[λᵢ]` from the `[Xʲ]`.
+    pub fn on_odd(&self, powers: &[G1Projective]) -> Vec<G1Projective> {
+        self.backward(&self.times(&self.padded(powers), &self.twist))
+    }
+
+    /// The `[Xʲ]` from all `−½·[λᵢ]`.
+    pub fn powers(&self, odd: &[G1Projective]) -> Vec<G1Projective> {
+        let back: Vec<Recoded> =
+            geometric(-Fr::from(2u8), self.zeta, self.n).map(|x| Recoded::new(&x)).collect();
+        self.times(&self.forward(odd), &back)
+    }
+
+    /// The points, and infinity up to n of them.
+    pub fn padded(&self, points: &[G1Projective]) -> Vec<G1Projective> {
+        let mut points = points.to_vec();
+        points.resize(self.n, G1Projective::ZERO);
+        points
+    }
+
+    /// `factors[i] · points[i]`.
+    pub fn times(&self, points: &[G1Projective], factors: &[Recoded]) -> Vec<G1Projective> {
+        multiples(self.machine, points, &factors.iter().collect::<Vec<_>>())
+    }
+
+    /// `Σ ω^(jk)·xⱼ`.
+    pub fn forward(&self, points: &[G1Projective]) -> Vec<G1Projective> {
+        transform(self.machine, points, &self.powers)
+    }
+
+    /// `Σ ω^(−jk)·xⱼ`.
+    pub fn backward(&self, points: &[G1Projective]) -> Vec<G1Projective> {
+        let mut points = self.forward(points);
+        if let Some(rest) = points.get_mut(1..) {
+            rest.reverse();
+        }
+        points
+    }
+}
+
+/// `first, first·ratio, …`
+pub(super) fn geometric(first: Fr, ratio: Fr, n: usize) -> impl Iterator<Item = Fr> {
+    std::iter::successors(Some(first), move |x| Some(*x * ratio)).take(n)
+}
