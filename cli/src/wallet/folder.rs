@@ -1,6 +1,7 @@
 //! A wallet's folder: `wallet.age` (secrets and credential, contract §4) and `state.age` (what was synced
 //! and answered), both encrypted; `prepared.age` (answers to which only the challenge is missing), encrypted as well, which
-//! can be deleted at any time.
+//! can be deleted at any time; `proving-key.prepared` (the proving key in a form that is read quickly, with nothing secret in
+//! it), which can be deleted as well.
 //!
 //! When a change is promoted, both have to be replaced, and a reset even changes the key of the state.
 //! Then `state.next.age` is written first, `wallet.age` second, and the next state takes the place of the
@@ -32,6 +33,7 @@ const WALLET: &str = "wallet.age";
 const STATE: &str = "state.age";
 const NEXT: &str = "state.next.age";
 const PREPARED: &str = "prepared.age";
+const PREPARED_KEY: &str = "proving-key.prepared";
 const LOCK: &str = "lock";
 
 impl At {
@@ -48,6 +50,11 @@ impl At {
     /// Where prepared answers are.
     pub fn prepared(&self) -> PathBuf {
         self.dir.join(PREPARED)
+    }
+
+    /// Where the prepared form of the proving key is.
+    pub fn prepared_key(&self) -> PathBuf {
+        self.dir.join(PREPARED_KEY)
     }
 
     /// The passphrase; `again`: typed twice.

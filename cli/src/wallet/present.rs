@@ -221,7 +221,7 @@ fn judge(
     if let Some(why) = &asked.foreign {
         return Err(NoAnswer::Refused(why.clone()));
     }
-    let key = Key::read(present.pk.as_deref())?;
+    let key = Key::read(present.pk.as_deref(), at)?;
     let now = present.clock.now()?;
     let question = holder
         .examine(&asked.request, &asked.channel, present.this_month, key.circuit(), now)

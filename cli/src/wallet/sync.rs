@@ -57,7 +57,7 @@ pub fn run(at: At, sync: &SyncOptions) -> Result<Reply, Failure> {
     let source = Reader::new(&sync.from, &sync.network)?;
     let passphrase = at.passphrase(false)?;
     if let Some(pk) = &sync.pk {
-        Key::read(Some(pk))?;
+        Key::read(Some(pk), &at)?;
     }
     let plan = Plan { at, source, authority, passphrase, pk: sync.pk.clone() };
     let Some(every) = sync.every else {
@@ -102,7 +102,7 @@ impl Plan {
         if !holder.has_answered() && !self.at.prepared().exists() {
             return;
         }
-        match Key::read(self.pk.as_deref()) {
+        match Key::read(self.pk.as_deref(), &self.at) {
             Ok(key) => {
                 key::take_prepared(&self.at, holder, &key, now);
                 key::prepare(&self.at, holder, &key, now);

@@ -9,7 +9,9 @@ use serde_json::{Value, json};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::LazyLock;
+use veilpass_circuits::dimensions;
 use veilpass_params::dev;
+use veilpass_protocol::circuit_id::CircuitId;
 use veilpass_prover::groth16::{Engine, Prover};
 use veilpass_prover::{KeyFile, SecretString, Wallet};
 
@@ -165,4 +167,92 @@ fn changes_drop_what_is_prepared() {
         assert_eq!(run.exit, 3, "nobody is there: {run:?}");
         assert!(!file.exists(), "{change}");
     }
+}
+
+/// A file of the prepared proving key with other bytes, and the hash that fits them.
+fn rehashed(mut file: Vec<u8>, change: impl FnOnce(&mut [u8])) -> Vec<u8> {
+    let end = file.len() - 32;
+    change(&mut file[..end]);
+    let hash = sha256(&file[..end]);
+    file[end..].copy_from_slice(&hash);
+    file
+}
+
+/// The hash by which a circuit is named.
+fn sha256(bytes: &[u8]) -> [u8; 32] {
+    CircuitId::of_file(bytes).0
+}
+
+/// Where the name of the proving key file stands in it, and where the points of A begin.
+const NAME: usize = b"veilpass prepared proving key v1\n".len();
+fn points() -> usize {
+    NAME + 64 + dimensions().wires.div_ceil(8)
+}
+
+/// The first answer leaves a prepared form of the proving key behind, and cold answers then need no more of the key file than its name.
+#[test]
+fn cold_answers_use_the_prepared_proving_key() {
+    let stage = ready("");
+    let (kept, answers) = (stage.at().join("W/proving-key.prepared"), stage.at().join("W/prepared.age"));
+    assert!(!kept.exists());
+    present(&stage, "").ok();
+    let file = std::fs::read(&kept).unwrap();
+    assert_eq!(std::fs::metadata(&kept).unwrap().permissions().mode() & 0o777, 0o600);
+
+    let mut hollow = dev::proving_key_bytes().to_vec();
+    let end = hollow.len();
+    hollow[end - 100_000..].fill(0xff);
+    std::fs::write(stage.at().join("hollow.pk"), &hollow).unwrap();
+    assert_eq!(present(&stage, "--pk hollow.pk").code(), "key_syntax", "of another file");
+    let renamed = rehashed(file.clone(), |file| {
+        file[NAME..NAME + 32].copy_from_slice(&sha256(&hollow));
+    });
+    std::fs::write(&kept, &renamed).unwrap();
+    std::fs::remove_file(&answers).unwrap();
+    let run = present(&stage, "--pk hollow.pk");
+    run.ok();
+    assert!(accepted(&stage) && !run.stderr.contains("warning"), "{run:?}");
+    assert!(std::fs::read(&kept).unwrap() == renamed, "it is in use, and not written again");
+}
+
+/// Whatever is wrong with it is said; the answer leaves all the same, proved with the proving key itself, and the file
+/// is made anew.
+#[test]
+fn a_bad_prepared_proving_key_is_dropped_and_said() {
+    let stage = ready("");
+    let (kept, answers) = (stage.at().join("W/proving-key.prepared"), stage.at().join("W/prepared.age"));
+    present(&stage, "").ok();
+    let good = std::fs::read(&kept).unwrap();
+    let mut flipped = good.clone();
+    flipped[good.len() / 2] ^= 1;
+    let off_curve = rehashed(good.clone(), |file| file[points()] ^= 1);
+    let swapped = rehashed(good.clone(), |file| file[points()..][..128].rotate_left(64));
+    for (bad, says, answered) in [
+        (flipped, "damaged", true),
+        (off_curve, "an invalid point", true),
+        (Vec::new(), "not a prepared proving key", true),
+        (swapped.clone(), "does not verify", true),
+        // Found while the next answer is prepared.
+        (swapped, "does not verify", false),
+    ] {
+        std::fs::write(&kept, bad).unwrap();
+        if answered {
+            std::fs::remove_file(&answers).unwrap();
+        }
+        let run = present(&stage, "");
+        run.ok();
+        assert!(
+            run.stderr.contains("warning: the prepared proving key") && run.stderr.contains(says),
+            "{run:?}"
+        );
+        assert!(accepted(&stage));
+        assert!(std::fs::read(&kept).unwrap() == good, "made anew: {says}");
+        assert!(!present(&stage, "").stderr.contains("warning"));
+    }
+    // No room for it.
+    std::fs::remove_file(&kept).unwrap();
+    std::fs::create_dir(&kept).unwrap();
+    let run = present(&stage, "");
+    run.ok();
+    assert!(run.stderr.contains("the proving key could not be prepared") && accepted(&stage), "{run:?}");
 }
