@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 use veilpass_params::ProvingKeyError;
-use veilpass_prover::groth16::ProveError;
+use veilpass_prover::groth16::{PreparedKeyError, ProveError};
 use veilpass_verifier::{KeyError, KeyFault};
 
 /// Why something could not be measured.
@@ -13,6 +13,9 @@ pub enum BenchError {
     /// The proving key does not load.
     #[error("proving key: {0}")]
     ProvingKey(#[from] ProvingKeyError),
+    /// The prepared proving key does not load.
+    #[error("prepared proving key: {0}")]
+    PreparedProvingKey(#[from] PreparedKeyError),
     /// The verifying key does not load.
     #[error("verifying key: {0}")]
     VerifyingKey(#[from] KeyError),

@@ -13,13 +13,18 @@ use veilpass_kernels::Machine;
 use veilpass_params::{ProvingKey, dev};
 use veilpass_protocol::request::Request;
 use veilpass_protocol::statement::Statement;
-use veilpass_prover::groth16::{Engine, Prover};
+use veilpass_prover::groth16::{Engine, KeyFile, PreparedProvingKey, Prover};
 use veilpass_verifier::{PreparedKey, Proof};
 
 /// A loaded key, a holder and requests of two platforms, from which every measurement begins.
 pub struct Setting {
     key: ProvingKey,
+    /// The file of its prepared form.
+    prepared: Vec<u8>,
+    /// With the prepared form, as a wallet has it from the second time on.
     engine: Engine,
+    /// With the proving key as it was set up.
+    unprepared: Engine,
     /// Without the wide instructions, where the processor has them.
     portable: Option<Engine>,
     check: PreparedKey,
@@ -33,21 +38,21 @@ impl Setting {
     /// With the DEV key, and all tables made.
     pub fn new() -> Result<Setting, BenchError> {
         let key = dev_key()?;
-        let engine = Engine::new(key.clone())?;
-        engine.make_tables();
+        let prepared = PreparedProvingKey::new(&key);
+        let engine = Engine::new(prepared.clone())?;
+        let unprepared = Engine::new(key.clone())?;
         let plain = Machine::portable();
-        let portable = match engine.machine() == plain.name() {
-            true => None,
-            false => Some(Engine::on(plain, key.clone())?),
-        };
-        portable.iter().for_each(Engine::make_tables);
+        let other = engine.machine() != plain.name();
+        let portable = other.then(|| Engine::on(plain, prepared.clone())).transpose()?;
+        [&engine, &unprepared].into_iter().chain(&portable).for_each(Engine::make_tables);
+        let prepared = prepared.to_bytes();
         let check = PreparedKey::new(key.verifying_key().clone())?;
         let mut holder = Holder::new(1, key.circuit_id())?;
         let hosts = ["forum.example", "cinema.example", "library.example"];
         let [a, b, c] = hosts.map(|host| holder.request(host));
         let requests = [a?, b?, c?];
         let claim = holder.claim(&requests[0])?;
-        Ok(Setting { key, engine, portable, check, holder, requests, claim })
+        Ok(Setting { key, prepared, engine, unprepared, portable, check, holder, requests, claim })
     }
 
     /// The proving key.
@@ -76,6 +81,7 @@ impl Setting {
     /// Everything that the engine can do.
     fn ours(&self) -> Result<Vec<Subject<'_>>, BenchError> {
         let mut subjects = vec![self.cold("prove_cold", &self.engine), self.cold_checked()];
+        subjects.push(self.cold("prove_cold_unprepared", &self.unprepared));
         subjects.extend(self.portable.as_ref().map(|engine| self.cold("prove_cold_portable", engine)));
         subjects.extend([self.new_platform(true)?, self.new_platform(false)?]);
         subjects.extend([self.prepare(), self.repeat()?, self.repeat_checked()?]);
@@ -83,7 +89,8 @@ impl Setting {
     }
 
     /// `prove_cold`: credential, path and request to 128 bytes, without the check of the finished proof; the key is
-    /// loaded. `prove_cold_portable`: the same without the wide instructions.
+    /// loaded in its prepared form. `prove_cold_unprepared`: the same with the key as it was set up; `prove_cold_portable`:
+    /// without the wide instructions.
     fn cold<'a>(&'a self, name: &str, engine: &'a Engine) -> Subject<'a> {
         let mut rng = rng(4);
         Subject::new(name, Impl::Veilpass, move || {
@@ -167,18 +174,30 @@ impl Setting {
         alternate(threads, effort, subjects)
     }
 
-    /// `key_load` and `key_tables`: the file of the proving key, read and checked; the engine's tables of it, which
+    /// `key_load`: the file of the proving key, read and checked. `key_prepare`: its prepared form made, once for a key
+    /// file; `key_load_prepared`: the file of that, read and checked. `key_tables`: the engine's tables of it, which
     /// are made once in a process. `look_ahead`: a session begun and made ready for many platforms, once for each
     /// holder and epoch.
     pub fn loading(&self, threads: usize, effort: Effort) -> Result<Vec<Entry>, BenchError> {
+        let name = KeyFile::of(dev::proving_key_bytes());
+        let read = move || PreparedProvingKey::from_bytes(&self.prepared, self.key.verifying_key(), name);
         let load = Subject::new("key_load", Impl::Veilpass, || {
             black_box(ProvingKey::from_bytes(dev::proving_key_bytes())?);
             Ok(())
         });
+        let load_prepared = Subject::new("key_load_prepared", Impl::Veilpass, || {
+            black_box(read()?);
+            Ok(())
+        });
+        let key = read()?;
         let tables = Subject::new("key_tables", Impl::Veilpass, || {
-            let engine = Engine::new(self.key.clone())?;
+            let engine = Engine::new(key.clone())?;
             engine.make_tables();
             black_box(engine);
+            Ok(())
+        });
+        let prepare = Subject::new("key_prepare", Impl::Veilpass, || {
+            black_box(PreparedProvingKey::new(&self.key));
             Ok(())
         });
         let ahead = Subject::new("look_ahead", Impl::Veilpass, || {
@@ -186,9 +205,9 @@ impl Setting {
             session.look_ahead();
             Ok(())
         });
-        let mut entries = alternate(threads, effort, vec![load, tables])?;
+        let mut entries = alternate(threads, effort, vec![load, load_prepared, tables])?;
         let few = Effort { at_least: 2, ..effort };
-        entries.extend(alternate(threads, few, vec![ahead])?);
+        entries.extend(alternate(threads, few, vec![prepare, ahead])?);
         Ok(entries)
     }
 }

@@ -42,8 +42,11 @@ pub fn words(name: &str) -> String {
     match name {
         "rows" => "rows".into(),
         "key_load" => "reading and checking the proving key".into(),
+        "key_load_prepared" => "reading and checking its prepared form".into(),
+        "key_prepare" => "making the prepared form, once for a key".into(),
         "key_tables" => "making the engine's tables".into(),
         "prove_cold_portable" => "cold proof, portable instructions".into(),
+        "prove_cold_unprepared" => "cold proof, key not prepared".into(),
         "prove_cold" => "cold proof".into(),
         "prove_cold_checked" => "cold proof, checked before it leaves".into(),
         "prepare" => "preparing a state that was checked".into(),

@@ -36,8 +36,11 @@ fn a_run_gives_a_report_a_page_and_pictures() {
     for (name, by) in [
         ("rows", Impl::Veilpass),
         ("key_load", Impl::Veilpass),
+        ("key_load_prepared", Impl::Veilpass),
+        ("key_prepare", Impl::Veilpass),
         ("key_tables", Impl::Veilpass),
         ("prove_cold", Impl::Veilpass),
+        ("prove_cold_unprepared", Impl::Veilpass),
         ("prove_cold_checked", Impl::Veilpass),
         ("look_ahead", Impl::Veilpass),
         ("prove_new_platform", Impl::Veilpass),
