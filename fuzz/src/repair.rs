@@ -201,6 +201,21 @@ pub fn proving_head(bytes: &mut Vec<u8>) {
     }
 }
 
+/// Changes of a prepared proving key after which its hash is right.
+#[allow(clippy::ptr_arg)]
+pub fn right_hash(bytes: &mut Vec<u8>) {
+    if let Some(how) = bytes.first_mut() {
+        *how |= 2;
+    }
+}
+
+/// Ends a file with the SHA-256 of what is before.
+pub fn hash_at_the_end(file: &mut [u8]) {
+    if let Some((whole, hash)) = file.split_last_chunk_mut::<32>() {
+        *hash = Sha256::digest(&*whole).into();
+    }
+}
+
 /// Writes the id of the verifying key that is inside a proving key's file into its header.
 pub fn name_inner_key(file: &mut [u8]) {
     let Some(end) = file.windows(2).position(|w| w == b"\n\n").map(|at| at + 2) else { return };

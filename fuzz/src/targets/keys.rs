@@ -2,9 +2,11 @@
 
 use super::code_of;
 use crate::{BYTES, POINTS, Target, Verdict, repair, seeds};
+use std::sync::LazyLock;
 use veilpass_params::{ProvingKey, dev};
 use veilpass_protocol::circuit_id::CircuitId;
 use veilpass_protocol::note::{AuthorityKey, AuthoritySigner};
+use veilpass_prover::groth16::{KeyFile, PreparedProvingKey};
 use veilpass_verifier::{KeyError, VerifyingKey, lint};
 
 /// Contract §4, "Verifying key file".
@@ -26,6 +28,17 @@ pub const PROVING: Target = Target {
     repair: Some(repair::proving_head),
     words: &[],
     short: 30,
+    full: POINTS,
+};
+
+/// The file of the prepared proving key, likewise: changes to that of the DEV key.
+pub const PREPARED: Target = Target {
+    name: "prepared_key",
+    judge: prepared,
+    seeds: seeds::proving_keys,
+    repair: Some(repair::right_hash),
+    words: &[],
+    short: 200,
     full: POINTS,
 };
 
@@ -56,7 +69,7 @@ fn verifying(input: &[u8]) -> Verdict {
 }
 
 fn proving(input: &[u8]) -> Verdict {
-    let file = changed(input);
+    let file = changed(dev::proving_key_bytes(), input, repair::name_inner_key);
     let read = ProvingKey::from_bytes(&file);
     match &read {
         Ok(key) => {
@@ -69,29 +82,49 @@ fn proving(input: &[u8]) -> Verdict {
     Verdict::from(&read)
 }
 
+fn prepared(input: &[u8]) -> Verdict {
+    static GOOD: LazyLock<(VerifyingKey, Vec<u8>)> = LazyLock::new(|| {
+        let key = dev::proving_key().expect("the DEV key");
+        (key.verifying_key().clone(), PreparedProvingKey::new(&key).to_bytes())
+    });
+    let (verifying_key, good) = &*GOOD;
+    let file = changed(good, input, repair::hash_at_the_end);
+    // What changes nothing tries nothing: were it accepted, the runner would go on from there.
+    if file == *good && input != [0] {
+        return Verdict::Rejected;
+    }
+    let name = KeyFile::of(dev::proving_key_bytes());
+    let read = PreparedProvingKey::from_bytes(&file, verifying_key, name);
+    if let Ok(key) = &read {
+        assert_eq!(key.to_bytes(), file, "two files of one key");
+    }
+    Verdict::from(&read)
+}
+
 /// Bytes of header, verifying key and the first points.
 pub const HEAD: usize = 1024;
 
-/// The DEV key with changes: a first byte says how, then four bytes each, a place of three and what is set
-/// there. Bit 0 of the first byte: all places are in the file's head, where the parser decides most; bit 1:
-/// the header names the verifying key that then is inside; bit 2: the first place is the file's length.
-pub fn changed(input: &[u8]) -> Vec<u8> {
-    let mut file = dev::proving_key_bytes().to_vec();
+/// A file with changes: a first byte says how, then four bytes each (missing ones are zero), a place of three and what is
+/// set there. Bit 0 of the first byte: all places are in the file's head, where the parser decides most; bit 1: the file is
+/// repaired; bit 2: the first place is the file's length.
+pub fn changed(good: &[u8], input: &[u8], repair: fn(&mut [u8])) -> Vec<u8> {
+    let mut file = good.to_vec();
     let Some((how, rest)) = input.split_first() else { return file };
-    let mut changes = rest
-        .chunks_exact(4)
-        .map(|c| (usize::from(c[0]) << 16 | usize::from(c[1]) << 8 | usize::from(c[2]), c[3]));
+    let mut changes = rest.chunks(4).map(|change| {
+        let at = |n: usize| change.get(n).copied().unwrap_or_default();
+        (usize::from(at(0)) << 16 | usize::from(at(1)) << 8 | usize::from(at(2)), at(3))
+    });
     let cut = if how & 4 != 0 { changes.next() } else { None };
     for (at, byte) in changes {
         let at = if how & 1 != 0 { at % HEAD } else { at % file.len() };
         file[at] = byte;
     }
-    if how & 2 != 0 {
-        repair::name_inner_key(&mut file);
-    }
     if let Some((length, _)) = cut {
         // Around its own length, shorter or longer by up to 64 KiB.
         file.resize(file.len() - 0x8000 + length % 0x1_0000, 0);
+    }
+    if how & 2 != 0 {
+        repair(&mut file);
     }
     file
 }

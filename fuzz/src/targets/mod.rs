@@ -27,6 +27,7 @@ pub const ALL: &[Target] = &[
     epochs::TILE,
     keys::VERIFYING,
     keys::PROVING,
+    keys::PREPARED,
     keys::AUTHORITY,
     wallets::CREDENTIAL,
     wallets::WALLET,
