@@ -83,11 +83,6 @@ impl Domain {
         self.transform(values, &self.backward, None, Some(&self.even_scale))
     }
 
-    /// From coefficients to values on `ω^i`.
-    pub fn values(&self, coefficients: &[Fr]) -> Vec<Fr> {
-        self.transform(coefficients, &self.forward, None, None)
-    }
-
     /// From coefficients to values on `g·ω^i`.
     pub fn odd_values(&self, coefficients: &[Fr]) -> Vec<Fr> {
         self.transform(coefficients, &self.forward, Some(&self.odd), None)

@@ -20,6 +20,7 @@ mod ifma;
 #[cfg(feature = "sums")]
 mod inverse;
 mod lanes;
+mod matrix;
 #[cfg(feature = "sums")]
 mod msm;
 #[cfg(feature = "sums")]
@@ -38,6 +39,7 @@ pub use coordinate::{G1, G2, Group};
 pub use fft::Domain;
 pub use field::Field;
 pub use lanes::{Backend, Block, LANES, Lanes, Line, Machine, Task};
+pub use matrix::Matrix;
 #[cfg(feature = "sums")]
 pub use msm::FixedBases;
 #[cfg(feature = "sums")]

@@ -38,6 +38,13 @@ pub(super) struct Unblinded {
     pub c: G1Projective,
 }
 
+impl std::ops::Add for Unblinded {
+    type Output = Unblinded;
+    fn add(self, other: Unblinded) -> Unblinded {
+        Unblinded { a: self.a + other.a, b: self.b + other.b, c: self.c + other.c }
+    }
+}
+
 /// The two factors of [`Factors::draw`].
 pub(super) struct Factors {
     pub rho: Zeroizing<Fr>,

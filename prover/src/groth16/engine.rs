@@ -222,11 +222,26 @@ impl Engine {
         self.tables().c.sum(&scalars)
     }
 
+    /// The points of wires in A, B and C.
+    pub(super) fn points_of(&self, wires: &[usize]) -> (Vec<G1Affine>, Vec<G2Affine>, Vec<G1Affine>) {
+        fn of<P: Copy>(points: &[P], wires: &[usize]) -> Vec<P> {
+            wires.iter().filter_map(|wire| points.get(*wire).copied()).collect()
+        }
+        let (tables, count) = (self.tables(), dimensions().wires);
+        let (a, b, c) = (&tables.a.points(0, count), &tables.b.points(0, count), &tables.c.points(0, count));
+        (of(a, wires), of(b, wires), of(c, wires))
+    }
+
+    /// Where sums are made.
+    pub(super) fn rooms(&self) -> &Rooms {
+        &self.rooms
+    }
+
     /// Points for sessions that turn often, made when the first of them asks.
     pub(super) fn lagrange(&self) -> &Lagrange {
         self.lagrange.get_or_init(|| {
             let h = self.tables().c.points(dimensions().wires, usize::MAX);
-            match Lagrange::new(self.machine, &h, self.quotient.basis(), self.rooms.clone()) {
+            match Lagrange::new(self.machine, &h, self.quotient.basis()) {
                 Some(lagrange) => lagrange,
                 None => unreachable!("there are roots of unity for the circuit's domain"),
             }

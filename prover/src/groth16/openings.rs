@@ -11,7 +11,9 @@
 //! three transforms of points, as in Feist, Khovratovich, "Fast amortized KZG proofs" (ePrint 2023/033); here
 //! the cyclic half of the correlation needs none, so that two of single length are left.
 
-use super::quotient::{Polynomials, Quotient};
+use super::blinding::Unblinded;
+use super::engine::Engine;
+use super::quotient::Polynomials;
 use super::session::difference;
 use super::spectrum::{Basis, Spectrum, geometric};
 use ark_bn254::{G1Affine, G1Projective};
@@ -19,18 +21,18 @@ use ark_ec::{AffineRepr, CurveGroup};
 use ark_ff::{AdditiveGroup, Field, batch_inversion};
 use veilpass_circuits::dimensions;
 use veilpass_circuits::system::RowValues;
-use veilpass_kernels::{FixedBases, G1, Machine, Recoded, Rooms};
+use veilpass_kernels::{FixedBases, G1, G2, Machine, Matrix, Recoded};
 use veilpass_protocol::field::Fr;
 use veilpass_protocol::statement::INPUTS;
 use zeroize::Zeroizing;
 
-/// Width of the digits for a few thousand points of which a thousand count.
-const WINDOW: usize = 9;
+/// Widths of the digits for some three hundred wires, and for as many with a thousand other points.
+const WINDOW_OF_WIRES: usize = 10;
+const WINDOW_OF_C: usize = 11;
 
 /// Points of a key, one for each root.
 pub(super) struct Lagrange {
     spectrum: Spectrum,
-    rooms: Rooms,
     half: Fr,
     /// `2n·ζ^(−1) ω^(−i)`.
     scale: Vec<Fr>,
@@ -44,7 +46,7 @@ pub(super) struct Lagrange {
 
 impl Lagrange {
     /// From the key's points of H: three transforms of points.
-    pub fn new(machine: Machine, h: &[G1Affine], basis: Basis, rooms: Rooms) -> Option<Lagrange> {
+    pub fn new(machine: Machine, h: &[G1Affine], basis: Basis) -> Option<Lagrange> {
         let spectrum = Spectrum::new(machine, h.len().next_power_of_two())?;
         let (n, back) = (spectrum.n, spectrum.zeta.inverse()?);
         let scale = geometric(back * Fr::from(2 * n as u64), back.square(), n).collect();
@@ -56,7 +58,7 @@ impl Lagrange {
         let degrees: Vec<Recoded> = (0..n).map(|j| Recoded::new(&Fr::from((n - 1 - j) as u64))).collect();
         let k = spectrum.backward(&spectrum.times(&powers, &degrees));
         let l = spectrum.on_roots(&powers);
-        Some(Lagrange { spectrum, rooms, half: Fr::from(2u8).inverse()?, scale, l, k, odd })
+        Some(Lagrange { spectrum, half: Fr::from(2u8).inverse()?, scale, l, k, odd })
     }
 
     /// For every row s its opening `[(P − P(ωˢ))/(X − ωˢ)]` less `P(ωˢ)·ω^(−s)·n/2·[ℓₛ]`, from P's values on the odd
@@ -72,20 +74,32 @@ impl Lagrange {
     }
 }
 
-/// What a session can turn by: points for the rows that a change of scope, slot and predicates changes.
+/// What a change of scope, slot and predicates can change.
+pub(super) struct Changing {
+    pub wires: Vec<usize>,
+    pub rows: Vec<usize>,
+}
+
+/// What a session can turn by: points for the wires and rows that change.
 pub(super) struct Openings {
+    wires: Vec<usize>,
     /// The row of the challenge first.
     rows: Vec<usize>,
-    /// Four for each of them: the openings of B and of A, `n·[ℓₛ]`, `n²·[(ℓₛ² − ℓₛ)/Z]`.
-    points: FixedBases<G1>,
+    a: FixedBases<G1>,
+    b: FixedBases<G2>,
+    /// Four for each row: the openings of B and of A, `n·[ℓₛ]`, `n²·[(ℓₛ² − ℓₛ)/Z]`; then L for the wires.
+    c: FixedBases<G1>,
+    /// `ωᵗ/(ωˢ − ωᵗ)`, zero where s = t: by row s and column t.
+    others: Matrix,
     /// R of the base: what C gains when the challenge grows by one.
     late: G1Projective,
     /// For each row what β counts in R, at `n·[ℓₛ]` and at that of the challenge.
     late_factors: Vec<(Fr, Fr)>,
 }
 
-/// By how much the rows' values change, row by row.
+/// By how much the values of the wires and rows that can change do change.
 pub(super) struct Changes {
+    wires: Zeroizing<Vec<Fr>>,
     a: Zeroizing<Vec<Fr>>,
     b: Zeroizing<Vec<Fr>>,
 }
@@ -101,87 +115,111 @@ fn challenge_row() -> usize {
 }
 
 impl Openings {
-    /// For these rows of a base, and that of the challenge.
-    pub fn new(key: &Lagrange, quotient: &Quotient, base: &Polynomials, others: Vec<usize>) -> Openings {
-        let of = |coefficients: &[Fr]| key.openings(&quotient.odd_values(coefficients));
+    /// For these rows and wires of a base, and the row of the challenge.
+    pub fn new(engine: &Engine, base: &Polynomials, changing: Changing) -> Openings {
+        let (key, rooms) = (engine.lagrange(), engine.rooms());
+        let Spectrum { machine, n_inverse, roots, .. } = &key.spectrum;
+        let of = |coefficients: &[Fr]| key.openings(&engine.quotient().odd_values(coefficients));
         let (in_b, in_a) = (of(&base.b), of(&base.a));
         let challenge = challenge_row();
         let mut rows = vec![challenge];
-        rows.extend(others.into_iter().filter(|row| *row != challenge));
+        rows.extend(changing.rows.into_iter().filter(|row| *row != challenge));
+        let wires = changing.wires;
         let points = rows.iter().flat_map(|s| [&in_b, &in_a, &key.l, &key.k].map(|of| at(of, *s)));
-        let points = G1Projective::normalize_batch(&points.collect::<Vec<_>>());
-        let points = FixedBases::new(key.spectrum.machine, &points, WINDOW, &key.rooms);
-        let root = at(&key.spectrum.roots, challenge);
+        let mut c = G1Projective::normalize_batch(&points.collect::<Vec<_>>());
+        let (of_a, of_b, of_c) = engine.points_of(&wires);
+        c.extend(of_c);
+        let root = at(roots, challenge);
         // B is zero in the row of the challenge, so nothing is missing in its opening.
-        let late = at(&in_b, challenge) * (root * key.spectrum.n_inverse);
-        let mut inverses: Vec<Fr> = rows.iter().map(|s| at(&key.spectrum.roots, *s) - root).collect();
+        let late = at(&in_b, challenge) * (root * n_inverse);
+        let at_rows: Vec<Fr> = rows.iter().map(|s| at(roots, *s)).collect();
+        let mut inverses: Vec<Fr> =
+            at_rows.iter().flat_map(|s| at_rows.iter().map(move |t| *s - t)).collect();
         batch_inversion(&mut inverses);
-        let factors = rows.iter().zip(inverses).map(|(s, inverse)| {
-            let inverse = inverse * key.spectrum.n_inverse.square();
-            (root * inverse, at(&key.spectrum.roots, *s) * inverse)
+        let to_others: Vec<Fr> =
+            at_rows.iter().cycle().zip(&inverses).map(|(t, inverse)| *t * inverse).collect();
+        // The first column, of the challenge's row.
+        let to_challenge = inverses.iter().step_by(rows.len());
+        let factors = at_rows.iter().zip(to_challenge).map(|(s, inverse)| {
+            let inverse = *inverse * n_inverse.square();
+            (root * inverse, *s * inverse)
         });
-        let late_factors = factors.collect();
-        Openings { rows, points, late, late_factors }
+        Openings {
+            late_factors: factors.collect(),
+            a: FixedBases::new(*machine, &of_a, WINDOW_OF_WIRES, rooms),
+            b: FixedBases::new(*machine, &of_b, WINDOW_OF_WIRES, rooms),
+            c: FixedBases::new(*machine, &c, WINDOW_OF_C, rooms),
+            others: Matrix::new(*machine, rows.len(), &to_others),
+            wires,
+            rows,
+            late,
+        }
     }
 
-    /// What changes; `None` if it is a row that has no points here.
-    pub fn changes(&self, base: &RowValues, now: &RowValues) -> Option<Changes> {
-        let changes = Changes { a: difference(&now.a, &base.a), b: difference(&now.b, &base.b) };
-        let changed = |row: &usize| at(&changes.a, *row) != Fr::ZERO || at(&changes.b, *row) != Fr::ZERO;
-        let known = self.rows.iter().filter(|row| changed(row)).count();
-        let all = (0..changes.a.len()).filter(changed).count();
-        (known == all).then_some(changes)
+    /// What changes; `None` if it is a wire or row that has no points here.
+    pub fn changes(&self, wires: [&[Fr]; 2], base: &RowValues, now: &RowValues) -> Option<Changes> {
+        let [then, wires] = wires;
+        Some(Changes {
+            wires: changes_at(&self.wires, then, wires)?,
+            a: changes_at(&self.rows, &base.a, &now.a)?,
+            b: changes_at(&self.rows, &base.b, &now.b)?,
+        })
     }
 
-    /// What the quotient's commitment gains by them.
-    pub fn gain(&self, key: &Lagrange, quotient: &Quotient, base: &RowValues, by: &Changes) -> G1Projective {
-        let (of_a, of_b) = rayon::join(|| slopes(quotient, &by.a), || slopes(quotient, &by.b));
+    /// What the three sums gain by them.
+    pub fn gain(&self, engine: &Engine, base: &RowValues, by: &Changes) -> Unblinded {
+        let ((a, b), c) = rayon::join(
+            || rayon::join(|| self.a.sum(&by.wires), || self.b.sum(&by.wires)),
+            || self.gain_of_c(engine, base, by),
+        );
+        Unblinded { a, b, c }
+    }
+
+    fn gain_of_c(&self, engine: &Engine, base: &RowValues, by: &Changes) -> G1Projective {
+        let (key, basis) = (engine.lagrange(), engine.quotient().basis());
+        // n·E(α) and n·E(β).
+        let [of_a, of_b] = [&by.a, &by.b].map(|x| Zeroizing::new(self.others.times(x)));
         let n_inverse = key.spectrum.n_inverse;
-        let degree = Fr::from(key.spectrum.n as u64) - Fr::ONE;
-        let mut scalars = Zeroizing::new(Vec::with_capacity(4 * self.rows.len()));
-        for row in self.rows.iter().copied() {
-            let (alpha, beta) = (at(&by.a, row), at(&by.b, row));
-            let scale = at(&key.spectrum.roots, row) * n_inverse;
-            // n·(αE(β) + βE(α)).
-            let others = alpha * at(&of_b, row) + beta * at(&of_a, row) - alpha * beta * degree;
+        let mut scalars = Zeroizing::new(Vec::with_capacity(4 * self.rows.len() + self.wires.len()));
+        let changes = self.rows.iter().zip(by.a.iter().zip(by.b.iter())).zip(of_a.iter().zip(of_b.iter()));
+        for ((row, (alpha, beta)), (of_a, of_b)) in changes {
+            let scale = at(&key.spectrum.roots, *row) * n_inverse;
+            let others = *alpha * of_b + *beta * of_a;
             // Where C is in the points of the wires, they have had its half (αb + βa + αβ)/2.
-            let own = match quotient.basis() {
-                Basis::Powers => alpha * at(&base.b, row) + beta * at(&base.a, row),
-                Basis::OddValues => -alpha * beta,
+            let own = match basis {
+                Basis::Powers => *alpha * at(&base.b, *row) + *beta * at(&base.a, *row),
+                Basis::OddValues => -*alpha * beta,
             };
             let own = own * key.half;
             scalars.extend([
-                alpha * scale,
-                beta * scale,
+                *alpha * scale,
+                *beta * scale,
                 (others * n_inverse + own) * n_inverse,
-                alpha * beta * n_inverse * n_inverse,
+                *alpha * beta * n_inverse * n_inverse,
             ]);
         }
-        self.points.sum(&scalars)
+        scalars.extend_from_slice(&by.wires);
+        self.c.sum(&scalars)
     }
 
     /// R after these changes: `[B/(X − ωʲ)]` of the base, and of each `βₛ·ℓₛ` what
     /// `ℓₛ/(X − ωʲ) = (ℓₛ − ω^(s−j) ℓⱼ)/(ωˢ − ωʲ)` says.
     pub fn late(&self, by: &Changes) -> G1Projective {
-        let betas = || self.rows.iter().map(|row| at(&by.b, *row)).zip(&self.late_factors);
-        let far: Fr = betas().map(|(beta, (_, far))| beta * far).sum();
+        let betas = || by.b.iter().zip(&self.late_factors);
+        let far: Fr = betas().map(|(beta, (_, far))| *beta * far).sum();
         let mut scalars = Zeroizing::new(Vec::with_capacity(4 * self.rows.len()));
         for (place, (beta, (near, _))) in betas().enumerate() {
-            let of_l = if place == 0 { -far } else { beta * near };
+            let of_l = if place == 0 { -far } else { *beta * near };
             scalars.extend([Fr::ZERO, Fr::ZERO, of_l, Fr::ZERO]);
         }
-        self.late + self.points.sum(&scalars)
+        self.late + self.c.sum(&scalars)
     }
 }
 
-/// `ωˢ X′(ωˢ)` for the polynomial with X(ωᵗ) = xₜ. It is `Σ xₜ ωᵗ/(ωˢ − ωᵗ)` over t ≠ s, which is n·Eₛ, and
-/// `xₛ (n − 1)/2`.
-fn slopes(quotient: &Quotient, x: &[Fr]) -> Zeroizing<Vec<Fr>> {
-    let mut derivative = quotient.coefficients(x);
-    let mut degree = Fr::ZERO;
-    for c in derivative.iter_mut() {
-        *c *= degree;
-        degree += Fr::ONE;
-    }
-    quotient.values(&derivative)
+/// By how much values change at these places; `None` if they change elsewhere. What is missing is zero.
+fn changes_at(places: &[usize], then: &[Fr], now: &[Fr]) -> Option<Zeroizing<Vec<Fr>>> {
+    let all = difference(now, then);
+    let there = Zeroizing::new(places.iter().map(|place| at(&all, *place)).collect::<Vec<Fr>>());
+    let changed = |values: &[Fr]| values.iter().filter(|x| **x != Fr::ZERO).count();
+    (changed(&there) == changed(&all)).then_some(there)
 }

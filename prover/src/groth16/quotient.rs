@@ -74,11 +74,6 @@ impl Quotient {
         Zeroizing::new(self.domain().coefficients(values))
     }
 
-    /// To values on the roots.
-    pub fn values(&self, coefficients: &[Fr]) -> Zeroizing<Vec<Fr>> {
-        Zeroizing::new(self.domain().values(coefficients))
-    }
-
     /// To values on the odd coset.
     pub fn odd_values(&self, coefficients: &[Fr]) -> Zeroizing<Vec<Fr>> {
         Zeroizing::new(self.domain().odd_values(coefficients))

@@ -8,7 +8,7 @@
 use super::ProveError;
 use super::blinding::{BlindingKey, Unblinded, blinded};
 use super::engine::Engine;
-use super::openings::{Changes, Openings};
+use super::openings::{Changes, Changing, Openings};
 use super::prepared::Prepared;
 use super::quotient::{Polynomials, with_inputs};
 use ark_bn254::G1Projective;
@@ -58,7 +58,7 @@ enum Late {
     Base,
     /// The polynomial B.
     Polynomial(Zeroizing<Vec<Fr>>),
-    /// By how much rows differ from the base's.
+    /// By how much wires and rows differ from the base's.
     Changes(Changes),
 }
 
@@ -88,16 +88,18 @@ impl<'e> Session<'e> {
     /// holders who meet many platforms in one epoch. A first session of an engine also makes the key's part of it.
     pub fn look_ahead(&mut self) {
         if self.openings.is_none() {
-            let (key, base) = (self.engine.lagrange(), &self.base);
-            let rows = self.changing_rows();
-            self.openings = Some(Openings::new(key, self.engine.quotient(), &base.polynomials, rows));
+            self.openings = Some(Openings::new(self.engine, &self.base.polynomials, self.changing()));
         }
     }
 
-    /// The rows that depend on scope, slot and predicates: those that differ for random numbers.
-    fn changing_rows(&self) -> Vec<usize> {
-        let base = &self.base.rows;
-        let mut changing = vec![false; base.a.len()];
+    /// The wires and rows that depend on scope, slot and predicates: those that differ for random numbers.
+    fn changing(&self) -> Changing {
+        let Base { wires, rows, .. } = &self.base;
+        let (mut of_wires, mut of_rows) = (vec![false; wires.len()], vec![false; rows.a.len()]);
+        let note = |changing: &mut [bool], new: &[Fr], old: &[Fr]| {
+            let differences = difference(new, old);
+            changing.iter_mut().zip(differences.iter()).for_each(|(changing, x)| *changing |= !x.is_zero());
+        };
         for trial in 0..TRIALS {
             let number = |input: usize| {
                 let hash = Sha256::new().chain_update([trial]).chain_update(input.to_le_bytes()).finalize();
@@ -107,48 +109,43 @@ impl<'e> Session<'e> {
             let statement = Statement { root, ..Statement::from_array(std::array::from_fn(number)) };
             let witness = Witness { slot: number(INPUTS), ..self.now.witness.clone() };
             // It need not hold.
-            let (wires, rows) = assign_rows(&statement, &witness);
-            let rows = with_inputs(rows, &wires);
-            let differ = |new: &[Fr], old: &[Fr]| difference(new, old).iter().map(|x| !x.is_zero()).collect();
-            let (a, b): (Vec<bool>, Vec<bool>) = (differ(&rows.a, &base.a), differ(&rows.b, &base.b));
-            for (changing, differs) in changing.iter_mut().zip(a) {
-                *changing |= differs;
-            }
-            for (changing, differs) in changing.iter_mut().zip(b) {
-                *changing |= differs;
-            }
+            let (new_wires, new_rows) = assign_rows(&statement, &witness);
+            let new_rows = with_inputs(new_rows, &new_wires);
+            note(&mut of_wires, &new_wires, wires);
+            note(&mut of_rows, &new_rows.a, &rows.a);
+            note(&mut of_rows, &new_rows.b, &rows.b);
         }
-        let rows = changing.into_iter().enumerate();
-        rows.filter(|(_, changing)| *changing).map(|(row, _)| row).collect()
+        let places = |changing: Vec<bool>| {
+            changing
+                .into_iter()
+                .enumerate()
+                .filter_map(|(place, changing)| changing.then_some(place))
+                .collect()
+        };
+        Changing { wires: places(of_wires), rows: places(of_rows) }
     }
 
     /// Turns to another statement of the same holder. If it does not hold, the session stays where it was.
     pub fn turn_to(&mut self, statement: &Statement, witness: &Witness) -> Result<(), ProveError> {
         let (wires, rows) = satisfied(statement, witness)?;
         let (engine, quotient, base) = (self.engine, self.engine.quotient(), &self.base);
-        let wires = difference(&wires, &base.wires);
         let ahead = self.openings.as_ref().and_then(|openings| {
-            let changes = openings.changes(&base.rows, &rows)?;
-            Some((openings, changes))
+            let changes = openings.changes([&base.wires, &wires], &base.rows, &rows)?;
+            Some((openings.gain(engine, &base.rows, &changes), Late::Changes(changes)))
         });
-        let ((a, b), (c, late)) = rayon::join(
-            || rayon::join(|| engine.sum_a(&wires), || engine.sum_b(&wires)),
-            || match ahead {
-                Some((openings, changes)) => {
-                    let (linear, quotient) = rayon::join(
-                        || engine.sum_c(&wires, &[]),
-                        || openings.gain(engine.lagrange(), quotient, &base.rows, &changes),
-                    );
-                    (linear + quotient, Late::Changes(changes))
-                }
-                None => {
+        let (gain, late) = ahead.unwrap_or_else(|| {
+            let wires = difference(&wires, &base.wires);
+            let ((a, b), (c, late)) = rayon::join(
+                || rayon::join(|| engine.sum_a(&wires), || engine.sum_b(&wires)),
+                || {
                     let polynomials = quotient.polynomials(&rows);
                     let h = difference(&quotient.divide(&polynomials), &base.h);
                     (engine.sum_c(&wires, &h), Late::Polynomial(polynomials.b))
-                }
-            },
-        );
-        let sums = Unblinded { a: base.sums.a + a, b: base.sums.b + b, c: base.sums.c + c };
+                },
+            );
+            (Unblinded { a, b, c }, late)
+        });
+        let sums = base.sums + gain;
         self.now = Now { statement: statement.clone(), witness: witness.clone(), sums, late };
         Ok(())
     }
