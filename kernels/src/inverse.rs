@@ -1,10 +1,10 @@
-//! Inverses in the base field and its quadratic extension, by the binary algorithm with approximations that nobody
+//! Inverses in both prime fields and the quadratic extension, by the binary algorithm with approximations that nobody
 //! has to predict: T. Pornin, "Optimized Binary GCD for Modular Inversion" (ePrint 2020/972), algorithm 2. Every sum of a
 //! few thousand points waits for one.
 
 use crate::field::{Field, at_least, minus, minus_inverse};
-use ark_bn254::{Fq, Fq2};
-use ark_ff::Field as _;
+use ark_bn254::{Fq, Fq2, FqConfig, Fr, FrConfig};
+use ark_ff::{Field as _, MontConfig};
 
 /// Halvings between two updates of the long numbers.
 const INNER: u32 = 31;
@@ -17,16 +17,21 @@ pub trait Invert: ark_ff::Field {
     fn invert(self) -> Option<Self>;
 }
 
-impl Invert for Fq {
-    fn invert(self) -> Option<Fq> {
-        let inverse = inverse(self.limbs(), <Fq as Field>::P)?;
-        // The limbs of x are xR, so those of the inverse are x⁻¹R⁻¹, which are the limbs of x⁻¹R⁻².
-        Some(Fq::from_limbs(inverse) * R_SQUARED)
-    }
+macro_rules! invert {
+    ($field:ty, $config:ty) => {
+        impl Invert for $field {
+            fn invert(self) -> Option<$field> {
+                /// R² as an element, R = 2^256.
+                const R_SQUARED: $field = <$field>::new(<$config as MontConfig<4>>::R2);
+                let inverse = inverse(self.limbs(), <$field as Field>::P)?;
+                // The limbs of x are xR, so those of the inverse are x⁻¹R⁻¹, which are the limbs of x⁻¹R⁻².
+                Some(<$field>::from_limbs(inverse) * R_SQUARED)
+            }
+        }
+    };
 }
-
-/// R² as an element, R = 2^256.
-const R_SQUARED: Fq = Fq::new(<ark_bn254::FqConfig as ark_ff::MontConfig<4>>::R2);
+invert!(Fq, FqConfig);
+invert!(Fr, FrConfig);
 
 impl Invert for Fq2 {
     /// `(c₀ − c₁u)/(c₀² + c₁²)`.
@@ -37,7 +42,7 @@ impl Invert for Fq2 {
 }
 
 /// Inverts all of them with one inversion; false, and nothing done, if one is zero.
-pub(crate) fn invert_all<F: Invert, const N: usize>(values: &mut [F; N]) -> bool {
+pub fn invert_all<F: Invert, const N: usize>(values: &mut [F; N]) -> bool {
     let mut before = [F::ONE; N];
     let mut product = F::ONE;
     for (before, value) in before.iter_mut().zip(values.iter()) {
@@ -178,29 +183,35 @@ mod tests {
     use rand::SeedableRng;
     use rand::rngs::StdRng;
 
-    #[test]
-    fn inverses_equal_ark() {
+    fn hold<F: Field + Invert>() {
         let mut rng = StdRng::seed_from_u64(31);
-        let mut values: Vec<Fq> = (0..300u64).map(Fq::from).collect();
-        values.extend((0..254u64).map(|n| Fq::from(2u8).pow([n])));
-        values.extend((0..254u64).map(|n| Fq::from(2u8).pow([n]).inverse().unwrap()));
-        values.extend((0..100_000).map(|_| Fq::rand(&mut rng)));
+        let mut values: Vec<F> = (0..300u64).map(F::from).collect();
+        values.extend((0..254u64).map(|n| F::from(2u8).pow([n])));
+        values.extend((0..254u64).map(|n| F::from(2u8).pow([n]).inverse().unwrap()));
+        values.extend((0..100_000).map(|_| F::rand(&mut rng)));
         for x in values {
             assert_eq!(x.invert(), x.inverse(), "{x}");
             assert_eq!((-x).invert(), (-x).inverse(), "-{x}");
         }
         // By their limbs: small numbers and those near p, whatever element they stand for.
         for n in 0..20u64 {
-            let low = Fq::from_limbs([n, 0, 0, 0]);
-            let p = <Fq as Field>::P;
-            let high = Fq::from_limbs(if n == 0 { [1, 0, 0, 0] } else { minus(p, [n, 0, 0, 0]) });
+            let low = F::from_limbs([n, 0, 0, 0]);
+            let high = F::from_limbs(if n == 0 { [1, 0, 0, 0] } else { minus(F::P, [n, 0, 0, 0]) });
             assert_eq!((low.invert(), high.invert()), (low.inverse(), high.inverse()));
         }
+        assert_eq!(F::ZERO.invert(), None);
+    }
+
+    #[test]
+    fn inverses_equal_ark() {
+        hold::<Fq>();
+        hold::<Fr>();
+        let mut rng = StdRng::seed_from_u64(33);
         for _ in 0..1_000 {
             let x = Fq2::rand(&mut rng);
             assert_eq!(x.invert(), x.inverse());
         }
-        assert_eq!((Fq::zero().invert(), Fq2::zero().invert()), (None, None));
+        assert_eq!(Fq2::zero().invert(), None);
     }
 
     #[test]

@@ -32,11 +32,13 @@ mod tests;
 mod threads;
 
 #[cfg(feature = "sums")]
-pub use comb::Comb;
+pub use comb::{Comb, Combed, products};
 #[cfg(feature = "sums")]
 pub use coordinate::{G1, G2, Group};
 pub use fft::Domain;
 pub use field::Field;
+#[cfg(feature = "sums")]
+pub use inverse::{Invert, invert_all};
 pub use lanes::{Backend, Block, LANES, Lanes, Line, Machine, Task};
 #[cfg(feature = "sums")]
 pub use msm::FixedBases;

@@ -44,8 +44,8 @@ pub struct Engine {
     key: Mutex<Option<ProvingKey>>,
     check: PreparedKey,
     quotient: Quotient,
-    delta: Comb<G2Affine>,
-    challenge: Comb<G1Affine>,
+    delta: Comb<G2>,
+    challenge: Comb<G1>,
     rooms: Rooms,
     tables: OnceLock<Tables>,
     lagrange: OnceLock<Lagrange>,
@@ -70,9 +70,9 @@ impl Engine {
     pub fn on(machine: Machine, key: ProvingKey) -> Result<Engine, KeyFault> {
         let check = PreparedKey::new(key.verifying_key().clone())?;
         let groth16 = key.groth16();
-        let delta = Comb::new(groth16.vk.delta_g2);
+        let delta = Comb::new(machine, groth16.vk.delta_g2);
         // A key without this point has another shape and is no `ProvingKey`.
-        let challenge = Comb::new(groth16.a_query.get(INPUTS).copied().unwrap_or_default());
+        let challenge = Comb::new(machine, groth16.a_query.get(INPUTS).copied().unwrap_or_default());
         let quotient = Quotient::new(machine);
         let (alpha, beta) = (groth16.vk.alpha_g1, groth16.vk.beta_g2);
         let (key, tables) = (Mutex::new(Some(key)), OnceLock::new());
@@ -202,7 +202,7 @@ impl Engine {
     }
 
     /// The fixed points of presentations.
-    pub(super) fn combs(&self) -> (&Comb<G1Affine>, &Comb<G2Affine>) {
+    pub(super) fn combs(&self) -> (&Comb<G1>, &Comb<G2>) {
         (&self.challenge, &self.delta)
     }
 
