@@ -26,13 +26,17 @@ const MULTIPLES: usize = 1 << (WINDOW - 1);
 /// Vectors of summands in a product.
 const STEPS: usize = DIGITS / LANES;
 
+/// Additions to a table that share an inversion: more would save little, and their scratch memory would be new to the
+/// process each time.
+const TOGETHER: usize = 1024;
+
 /// `(2d + 1) · 2^(8w) · P` for all windows w and d below 128: a product costs 32 additions and no doubling. 4,096
 /// affine points, 256 KB in G1 and 512 KB in G2, which copies share.
 pub struct Comb<G: Combed> {
     machine: Machine,
     point: G::Affine,
     /// Empty for infinity.
-    multiples: Arc<[G::Stored]>,
+    multiples: Arc<Vec<G::Stored>>,
 }
 
 impl<G: Combed> Clone for Comb<G> {
@@ -86,7 +90,7 @@ impl<G: Combed> Comb<G> {
                 G::table(machine, Table { powers: &G::Projective::normalize_batch(&powers) })
             }
         };
-        Comb { machine, point, multiples: multiples.into() }
+        Comb { machine, point, multiples: Arc::new(multiples) }
     }
 
     /// For which the table is.
@@ -166,7 +170,9 @@ impl<G: Group> Task for Table<'_, G> {
                 }
             }
             // No sum is infinity: the order is odd and a prime above 2^253.
-            add_all::<G, B, false>(&[], &additions, &mut points, &mut scratch, &mut holes);
+            for part in additions.chunks(TOGETHER) {
+                add_all::<G, B, false>(&[], part, &mut points, &mut scratch, &mut holes);
+            }
         }
         points.truncate(DIGITS * MULTIPLES);
         points
@@ -280,6 +286,29 @@ impl<G: Combed> Task for Combine<'_, G> {
 
     #[inline(always)]
     fn run<B: Backend>(self) -> Self::Out {
+        if B::WIDE { self.in_lanes::<B>() } else { self.one_by_one::<B>() }
+    }
+}
+
+impl<G: Combed> Combine<'_, G> {
+    /// By ark's additions.
+    fn one_by_one<B: Backend>(self) -> [Option<G::Projective>; 2] {
+        let sum = |row: &[(&Comb<G>, &Fr)]| {
+            let mut sum = G::Projective::ZERO;
+            for (comb, scalar) in row {
+                let signs = signs(scalar);
+                for step in 0..STEPS {
+                    let (x, y) = eight::<G, B>(&comb.multiples, &signs, step);
+                    x.to_base().into_iter().zip(y.to_base()).for_each(|(x, y)| sum += G::point(x, y));
+                }
+            }
+            sum
+        };
+        from_fn(|n| self.rows.get(n).map(|row| sum(row)))
+    }
+
+    #[inline(always)]
+    fn in_lanes<B: Backend>(self) -> [Option<G::Projective>; 2] {
         let one = G::Coordinate::<B>::from_base([G::Base::ONE; LANES]);
         let mut sums = [Point { x: one, y: one, zz: one, zzz: one }; 2];
         for n in 0..self.rows.len() {

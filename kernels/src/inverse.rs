@@ -5,6 +5,7 @@
 use crate::field::{Field, at_least, minus, minus_inverse};
 use ark_bn254::{Fq, Fq2, FqConfig, Fr, FrConfig};
 use ark_ff::{Field as _, MontConfig};
+use std::hint::select_unpredictable as select;
 
 /// Halvings between two updates of the long numbers.
 const INNER: u32 = 31;
@@ -66,23 +67,18 @@ fn inverse(y: [u64; 4], m: [u64; 4]) -> Option<[u64; 4]> {
     for _ in 0..OUTER {
         let n = length(a).max(length(b)).max(64);
         let (mut x, mut y) = (approximation(a, n), approximation(b, n));
-        let (mut f0, mut g0, mut f1, mut g1) = (1i64, 0i64, 0i64, 1i64);
+        // f + 2^32·g in one word, which wraps at g = 2^31.
+        let (mut fg0, mut fg1) = (1i64, 1i64 << 32);
         for _ in 0..INNER {
-            // Without branches: all ones if x is odd, and if it is then also smaller.
-            let odd = (x & 1).wrapping_neg();
-            let swap = odd & u64::from(x < y).wrapping_neg();
-            let d = (x ^ y) & swap;
-            (x, y) = (x ^ d, y ^ d);
-            let d = (f0 ^ f1) & swap as i64;
-            (f0, f1) = (f0 ^ d, f1 ^ d);
-            let d = (g0 ^ g1) & swap as i64;
-            (g0, g1) = (g0 ^ d, g1 ^ d);
-            x = x.wrapping_sub(y & odd) >> 1;
-            f0 -= f1 & odd as i64;
-            g0 -= g1 & odd as i64;
-            f1 <<= 1;
-            g1 <<= 1;
+            // Nobody can predict them: y is subtracted if x is odd, and x is taken for y if it is then also smaller.
+            let (odd, less) = (x & 1 == 1, x < y);
+            let (swap, before) = (odd & less, (x, fg0));
+            x = select(odd, select(less, y.wrapping_sub(x), x.wrapping_sub(y)), x) >> 1;
+            fg0 = select(odd, select(less, fg1.wrapping_sub(fg0), fg0.wrapping_sub(fg1)), fg0);
+            y = select(swap, before.0, y);
+            fg1 = select(swap, before.1, fg1) << 1;
         }
+        let ((mut f0, mut g0), (mut f1, mut g1)) = (apart(fg0), apart(fg1));
         let (next, flip) = halved(combine(a, f0, b, g0));
         if flip {
             (f0, g0) = (-f0, -g0);
@@ -95,6 +91,13 @@ fn inverse(y: [u64; 4], m: [u64; 4]) -> Option<[u64; 4]> {
         (u, v) = (reduced(combine(u, f0, v, g0), m, negative), reduced(combine(u, f1, v, g1), m, negative));
     }
     (b == [1, 0, 0, 0]).then_some(v)
+}
+
+/// f and g of `f + 2^32·g`, both above −2^31 and at most 2^31.
+fn apart(fg: i64) -> (i64, i64) {
+    const OFFSET: i64 = 0x7fff_ffff;
+    let fg = fg.wrapping_add(OFFSET << 32 | OFFSET) as u64;
+    ((fg & 0xffff_ffff) as i64 - OFFSET, (fg >> 32) as i64 - OFFSET)
 }
 
 const MASK: u64 = (1 << INNER) - 1;

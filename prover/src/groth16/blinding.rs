@@ -2,7 +2,7 @@
 
 use ark_bn254::{Fq2, G1Affine, G1Projective, G2Affine, G2Projective};
 use ark_ec::CurveGroup;
-use ark_ff::{Field, PrimeField};
+use ark_ff::{AdditiveGroup, BigInt, Field, PrimeField};
 use ark_serialize::CanonicalSerialize;
 use rand::{CryptoRng, RngCore};
 use sha2::{Digest, Sha256, Sha512};
@@ -62,7 +62,10 @@ impl Factors {
         seed.update(key.0);
         seed.update(fresh.as_slice());
         for input in statement.to_array() {
-            seed.update(to_bytes(&input));
+            // As `to_bytes`, which takes memory for each.
+            for limb in input.into_bigint().0.iter().rev() {
+                seed.update(limb.to_be_bytes());
+            }
         }
         for coordinate in [a.x, a.y] {
             for limb in coordinate.into_bigint().0 {
@@ -72,12 +75,27 @@ impl Factors {
         seed.update([attempt]);
         let factor = |name: &str| {
             let mut wide: [u8; 64] = seed.clone().chain_update(name).finalize().into();
-            let factor = Zeroizing::new(Fr::from_be_bytes_mod_order(&wide));
+            let factor = Zeroizing::new(reduced(&wide));
             wide.zeroize();
             factor
         };
         Factors { rho: factor("rho"), t: factor("t") }
     }
+}
+
+/// 512 bits, the highest first, modulo r: `Fr::from_be_bytes_mod_order` in three steps instead of thirty-four.
+fn reduced(wide: &[u8; 64]) -> Fr {
+    /// 2^248.
+    const SHIFT: Fr = Fr::new(BigInt::new([0, 0, 0, 1 << 56]));
+    let (high, low) = wide.split_at(2);
+    std::iter::once(high).chain(low.chunks_exact(31)).fold(Fr::ZERO, |sum, part| {
+        let mut limbs = Zeroizing::new([0u64; 4]);
+        for (limb, bytes) in limbs.iter_mut().zip(part.rchunks(8)) {
+            *limb = bytes.iter().fold(0, |n, byte| n << 8 | u64::from(*byte));
+        }
+        // Below 2^248, and so below r.
+        sum * SHIFT + Fr::from_bigint(BigInt::new(*limbs)).unwrap_or_default()
+    })
 }
 
 /// `(A/ρ, ρB + ρtδ, C + tA)`: with fresh factors it is distributed like an honest proof of the same
@@ -132,4 +150,22 @@ pub(super) fn blinded<R: RngCore + CryptoRng>(
 ) -> Option<[u8; PROOF_BYTES]> {
     let a = proof.a.into_affine();
     (0..=u8::MAX).find_map(|attempt| blind(proof, delta, &Factors::draw(key, statement, &a, attempt, rng)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rand::rngs::StdRng;
+    use rand::{Rng, SeedableRng};
+
+    #[test]
+    fn wide_numbers_are_reduced_as_by_ark() {
+        let mut rng = StdRng::seed_from_u64(61);
+        let mut numbers: Vec<[u8; 64]> = (0..64).map(|n| std::array::from_fn(|i| u8::from(i == n))).collect();
+        numbers.extend((0..=64).map(|n| std::array::from_fn(|i| if i < n { 0 } else { 0xff })));
+        numbers.extend((0..1_000).map(|_| std::array::from_fn(|_| rng.r#gen())));
+        for wide in numbers {
+            assert_eq!(reduced(&wide), Fr::from_be_bytes_mod_order(&wide), "{wide:?}");
+        }
+    }
 }
