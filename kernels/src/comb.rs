@@ -2,16 +2,17 @@
 //!
 //! Of every window of a scalar's bits the odd multiples are kept, so that every digit is one summand and none is zero:
 //! with bits b, `2·Σ bᵢ·2ⁱ − (2ⁿ − 1) = Σ (2bᵢ − 1)·2ⁱ`, and each window of signs is an odd number. The summands are
-//! added in eight lanes, without exceptions: where one occurs (equal or opposite points meet, or a sum is infinity), the
-//! denominator becomes zero and stays zero, and the sum is computed anew by ark.
+//! added in eight lanes as if there were no exceptions; where one occurs, the denominator is zero in the end, and the sum
+//! is computed anew by ark.
 
 // One index runs through the windows of several arrays.
 #![allow(clippy::needless_range_loop)]
 
 use crate::affine::{Addition, Scratch, Summand, add_all, stored_all};
 use crate::coordinate::{Coordinate, G1, G2, Group};
-use crate::lanes::{Backend, Block, LANES, Machine, Task};
-use ark_bn254::{Fr, G1Projective, G2Projective};
+use crate::lanes::{Backend, LANES, Machine, Task};
+use crate::xyzz::{Arithmetic as _, Half, Pair, Point, Single};
+use ark_bn254::{Fq, Fq2, Fr, G1Projective, G2Projective};
 use ark_ec::{AffineRepr, CurveGroup};
 use ark_ff::{AdditiveGroup, BigInt, Field as _, MontConfig, PrimeField};
 use std::array::from_fn;
@@ -49,9 +50,15 @@ impl<G: Combed> Clone for Comb<G> {
 pub trait Combed: Group<Affine: AffineRepr<ScalarField = Fr, Group = Self::Projective>> {
     /// ark's points in Jacobian coordinates.
     type Projective: CurveGroup<Affine = Self::Affine, ScalarField = Fr, BaseField = Self::Base>;
-    /// From Jacobian coordinates on the curve.
+    /// Rows that one task sums.
     #[doc(hidden)]
-    fn jacobian(x: Self::Base, y: Self::Base, z: Self::Base) -> Self::Projective;
+    const ROWS: usize;
+    /// Eight numbers: coordinates of four points each in two rows, or of four points in the extension.
+    #[doc(hidden)]
+    type Half<B: Backend>: Half;
+    /// From Jacobian coordinates, in lanes 0 and 4; `None` for infinity.
+    #[doc(hidden)]
+    fn jacobian(x: [Fq; LANES], y: [Fq; LANES], z: [Fq; LANES]) -> [Option<Self::Projective>; 2];
     /// Runs the task.
     #[doc(hidden)]
     fn table(machine: Machine, task: Table<'_, Self>) -> Vec<Self::Stored>;
@@ -60,24 +67,37 @@ pub trait Combed: Group<Affine: AffineRepr<ScalarField = Fr, Group = Self::Proje
     fn combine(machine: Machine, task: Combine<'_, Self>) -> [Option<Self::Projective>; 2];
 }
 
-macro_rules! combed {
-    ($group:ty, $projective:ty) => {
-        impl Combed for $group {
-            type Projective = $projective;
-            fn jacobian(x: Self::Base, y: Self::Base, z: Self::Base) -> $projective {
-                <$projective>::new_unchecked(x, y, z)
-            }
-            fn table(machine: Machine, task: Table<'_, Self>) -> Vec<Self::Stored> {
-                machine.run(task)
-            }
-            fn combine(machine: Machine, task: Combine<'_, Self>) -> [Option<$projective>; 2] {
-                machine.run(task)
-            }
+macro_rules! compiled_here {
+    () => {
+        fn table(machine: Machine, task: Table<'_, Self>) -> Vec<Self::Stored> {
+            machine.run(task)
+        }
+        fn combine(machine: Machine, task: Combine<'_, Self>) -> [Option<Self::Projective>; 2] {
+            machine.run(task)
         }
     };
 }
-combed!(G1, G1Projective);
-combed!(G2, G2Projective);
+
+impl Combed for G1 {
+    type Projective = G1Projective;
+    const ROWS: usize = 2;
+    type Half<B: Backend> = Single<B::Fq>;
+    fn jacobian(x: [Fq; LANES], y: [Fq; LANES], z: [Fq; LANES]) -> [Option<G1Projective>; 2] {
+        [0, 4].map(|n| (z[n] != Fq::ZERO).then(|| G1Projective::new_unchecked(x[n], y[n], z[n])))
+    }
+    compiled_here!();
+}
+
+impl Combed for G2 {
+    type Projective = G2Projective;
+    const ROWS: usize = 1;
+    type Half<B: Backend> = Pair<B::Fq>;
+    fn jacobian(x: [Fq; LANES], y: [Fq; LANES], z: [Fq; LANES]) -> [Option<G2Projective>; 2] {
+        let [x, y, z] = [x, y, z].map(|of| Fq2::new(of[0], of[4]));
+        [(z != Fq2::ZERO).then(|| G2Projective::new_unchecked(x, y, z)), None]
+    }
+    compiled_here!();
+}
 
 impl<G: Combed> Comb<G> {
     /// Makes the table.
@@ -115,20 +135,24 @@ impl<G: Combed> Comb<G> {
     }
 }
 
-/// `Σ kᵢ·Pᵢ` for each row; one or two rows.
+/// `Σ kᵢ·Pᵢ` for each row, in G1 by two rows at a time. The combs are for one machine.
 pub fn products<G: Combed, const N: usize>(rows: [&[(&Comb<G>, &Fr)]; N]) -> [G::Projective; N] {
-    const { assert!(N == 1 || N == 2) };
-    let present = |row: &&[(&Comb<G>, &Fr)]| row.iter().all(|(comb, _)| !comb.multiples.is_empty());
-    let sums = match rows[0].first() {
-        Some((comb, _)) if rows.iter().all(|row| present(row) && !row.is_empty()) => {
-            G::combine(comb.machine, Combine { rows: &rows })
+    let mut sums = [G::Projective::ZERO; N];
+    for (rows, sums) in rows.chunks(G::ROWS).zip(sums.chunks_mut(G::ROWS)) {
+        let machine = rows[0].first().map(|(comb, _)| comb.machine);
+        let fits = |(comb, _): &(&Comb<G>, &Fr)| Some(comb.machine) == machine && !comb.multiples.is_empty();
+        let in_lanes = match machine {
+            Some(machine) if rows.iter().all(|row| !row.is_empty() && row.iter().all(fits)) => {
+                G::combine(machine, Combine { rows })
+            }
+            _ => [None; 2],
+        };
+        for n in 0..rows.len() {
+            let by_ark = || rows[n].iter().map(|(comb, scalar)| comb.point * *scalar).sum();
+            sums[n] = in_lanes[n].unwrap_or_else(by_ark);
         }
-        _ => [None; 2],
-    };
-    from_fn(|n| {
-        let by_ark = || rows[n].iter().map(|(comb, scalar)| comb.point * *scalar).sum();
-        sums[n].unwrap_or_else(by_ark)
-    })
+    }
+    sums
 }
 
 /// `(k + 2²⁵⁶ − 1)/2`: its bits are the signs of the powers of two that sum up to k.
@@ -153,7 +177,8 @@ impl<G: Group> Task for Table<'_, G> {
     #[inline(always)]
     fn run<B: Backend>(self) -> Vec<G::Stored> {
         let powers = stored_all::<G, B>(self.powers);
-        let mut points = vec![G::Stored::default(); DIGITS * MULTIPLES];
+        let mut points = Vec::with_capacity(DIGITS * MULTIPLES + powers.len());
+        points.resize(DIGITS * MULTIPLES, G::Stored::default());
         for w in 0..DIGITS {
             points[w * MULTIPLES] = powers[w * WINDOW];
         }
@@ -169,11 +194,11 @@ impl<G: Group> Task for Table<'_, G> {
                     additions.push(Addition { left, right: power, to: (d + present) as u32 });
                 }
             }
-            // No sum is infinity: the order is odd and a prime above 2^253.
             for part in additions.chunks(TOGETHER) {
                 add_all::<G, B, false>(&[], part, &mut points, &mut scratch, &mut holes);
             }
         }
+        debug_assert!(holes.is_empty(), "the order is prime, and no sum a multiple of it");
         points.truncate(DIGITS * MULTIPLES);
         points
     }
@@ -183,80 +208,6 @@ impl<G: Group> Task for Table<'_, G> {
 #[doc(hidden)]
 pub struct Combine<'a, G: Combed> {
     rows: &'a [&'a [(&'a Comb<G>, &'a Fr)]],
-}
-
-/// `(X/ZZ, Y/ZZZ)`, ZZ³ = ZZZ².
-#[derive(Clone, Copy)]
-struct Point<C> {
-    x: C,
-    y: C,
-    zz: C,
-    zzz: C,
-}
-
-impl<C: Coordinate> Point<C> {
-    /// With an affine one: madd-2008-s of the Explicit-Formulas Database.
-    #[inline(always)]
-    fn add_affine(self, x: C, y: C) -> Self {
-        let u = x.mul(self.zz);
-        let s = y.mul(self.zzz);
-        let p = u.sub(self.x);
-        let r = s.sub(self.y);
-        let pp = p.square();
-        let ppp = p.mul(pp);
-        let q = self.x.mul(pp);
-        let x = r.square().sub(ppp).sub(q).sub(q);
-        let y = r.mul(q.sub(x)).sub(self.y.mul(ppp));
-        Point { x, y, zz: self.zz.mul(pp), zzz: self.zzz.mul(ppp) }
-    }
-
-    /// add-2008-s.
-    #[inline(always)]
-    fn add(self, o: Self) -> Self {
-        let this = Point { x: self.x.mul(o.zz), y: self.y.mul(o.zzz), zz: self.zz, zzz: self.zzz };
-        let mut sum = this.add_affine(o.x, o.y);
-        sum.zz = sum.zz.mul(o.zz);
-        sum.zzz = sum.zzz.mul(o.zzz);
-        sum
-    }
-
-    /// Each coordinate's lanes elsewhere.
-    #[inline(always)]
-    fn moved<const FROM: u8>(self, o: Self) -> Self {
-        Point {
-            x: moved::<C, FROM>(self.x, o.x),
-            y: moved::<C, FROM>(self.y, o.y),
-            zz: moved::<C, FROM>(self.zz, o.zz),
-            zzz: moved::<C, FROM>(self.zzz, o.zzz),
-        }
-    }
-}
-
-/// The lower halves of both, and the higher halves; of what follows only the first is read, and its lanes trade places
-/// with those 2 or 1 away.
-const LOW: u8 = 0;
-const HIGH: u8 = 1;
-const BY_TWO: u8 = 2;
-const BY_ONE: u8 = 3;
-
-#[inline(always)]
-fn moved<C: Coordinate, const FROM: u8>(a: C, b: C) -> C {
-    let (mut from_a, mut from_b) = ([Block::default(); 2], [Block::default(); 2]);
-    a.store(&mut from_a);
-    b.store(&mut from_b);
-    let mut to = [Block::default(); 2];
-    for block in 0..C::BLOCKS {
-        for limb in 0..5 {
-            let (a, b) = (&from_a[block].0[limb], &from_b[block].0[limb]);
-            to[block].0[limb] = match FROM {
-                LOW => [a[0], a[1], a[2], a[3], b[0], b[1], b[2], b[3]],
-                HIGH => [a[4], a[5], a[6], a[7], b[4], b[5], b[6], b[7]],
-                BY_TWO => [a[2], a[3], a[0], a[1], a[6], a[7], a[4], a[5]],
-                _ => [a[1], a[0], a[3], a[2], a[5], a[4], a[7], a[6]],
-            };
-        }
-    }
-    C::load(&to)
 }
 
 /// The summands of eight windows.
@@ -270,7 +221,7 @@ fn eight<G: Group, B: Backend>(
     let mut negative = 0;
     for lane in 0..LANES {
         let w = LANES * step + lane;
-        let bits = (signs.0[w / 8] >> (8 * (w % 8))) as usize & (2 * MULTIPLES - 1);
+        let bits = (signs.0[w * WINDOW / 64] >> (w * WINDOW % 64)) as usize & (2 * MULTIPLES - 1);
         // 2·bits − 255 is negative where the highest bit is missing.
         let minus = usize::from(bits < MULTIPLES);
         let d = (bits ^ minus.wrapping_neg()) & (MULTIPLES - 1);
@@ -309,30 +260,25 @@ impl<G: Combed> Combine<'_, G> {
 
     #[inline(always)]
     fn in_lanes<B: Backend>(self) -> [Option<G::Projective>; 2] {
-        let one = G::Coordinate::<B>::from_base([G::Base::ONE; LANES]);
-        let mut sums = [Point { x: one, y: one, zz: one, zzz: one }; 2];
+        let none = G::Coordinate::<B>::from_base([G::Base::ZERO; LANES]);
+        let mut sums = [Point { x: none, y: none, zz: none, zzz: none }; 2];
         for n in 0..self.rows.len() {
-            let mut first = true;
-            for (comb, scalar) in self.rows[n] {
+            let mut first = (none, none);
+            for (at, (comb, scalar)) in self.rows[n].iter().enumerate() {
                 let signs = signs(scalar);
                 for step in 0..STEPS {
-                    let (x, y) = eight::<G, B>(&comb.multiples, &signs, step);
-                    sums[n] = match first {
-                        true => Point { x, y, zz: one, zzz: one },
-                        false => sums[n].add_affine(x, y),
-                    };
-                    first = false;
+                    let summands = eight::<G, B>(&comb.multiples, &signs, step);
+                    match (at, step) {
+                        (0, 0) => first = summands,
+                        (0, 1) => sums[n] = Point::of_two(first, summands),
+                        _ => sums[n] = sums[n].add_affine(summands),
+                    }
                 }
             }
         }
         let second = sums[self.rows.len() - 1];
-        let sum = sums[0].moved::<LOW>(second).add(sums[0].moved::<HIGH>(second));
-        let sum = sum.add(sum.moved::<BY_TWO>(sum));
-        let sum = sum.add(sum.moved::<BY_ONE>(sum));
+        let sum = Point::<G::Half<B>>::of_eight(sums[0], second);
         // Jacobian coordinates with Z = ZZ.
-        let x = sum.x.mul(sum.zz).to_base();
-        let y = sum.y.mul(sum.zzz).to_base();
-        let z = sum.zz.to_base();
-        [0, 4].map(|n| (z[n] != G::Base::ZERO).then(|| G::jacobian(x[n], y[n], z[n])))
+        G::jacobian(sum.x.mul(sum.zz).to_field(), sum.y.mul(sum.zzz).to_field(), sum.zz.to_field())
     }
 }

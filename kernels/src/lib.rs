@@ -30,6 +30,8 @@ mod segments;
 #[cfg(all(test, feature = "sums"))]
 mod tests;
 mod threads;
+#[cfg(feature = "sums")]
+mod xyzz;
 
 #[cfg(feature = "sums")]
 pub use comb::{Comb, Combed, products};

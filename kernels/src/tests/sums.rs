@@ -102,6 +102,8 @@ fn comb<G: Combed>() {
             let rows: [&[_]; 2] = [&[(&other, scalar), (&once, &-*scalar)], &[(&other, &Fr::ONE)]];
             assert!(products(rows) == [q * scalar - want, q.into_group()], "{name}: {scalar}");
             assert!(nothing.mul(scalar).is_zero());
+            let rows: [&[_]; 3] = [&[(&once, scalar)], &[(&nothing, scalar)], &[(&other, scalar)]];
+            assert!(products(rows) == [want, G::Projective::zero(), q * scalar], "{name}: {scalar}");
             let rows: [&[_]; 2] = [&[(&nothing, scalar), (&once, scalar)], &[]];
             assert!(products(rows) == [want, G::Projective::zero()], "{name}: {scalar}");
         }
