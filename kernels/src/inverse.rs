@@ -1,10 +1,11 @@
-//! Inverses in the base field and its quadratic extension, by the binary algorithm with approximations that nobody
+//! Inverses in both prime fields and the quadratic extension, by the binary algorithm with approximations that nobody
 //! has to predict: T. Pornin, "Optimized Binary GCD for Modular Inversion" (ePrint 2020/972), algorithm 2. Every sum of a
 //! few thousand points waits for one.
 
 use crate::field::{Field, at_least, minus, minus_inverse};
-use ark_bn254::{Fq, Fq2};
-use ark_ff::Field as _;
+use ark_bn254::{Fq, Fq2, FqConfig, Fr, FrConfig};
+use ark_ff::{Field as _, MontConfig};
+use std::hint::select_unpredictable as select;
 
 /// Halvings between two updates of the long numbers.
 const INNER: u32 = 31;
@@ -17,16 +18,21 @@ pub trait Invert: ark_ff::Field {
     fn invert(self) -> Option<Self>;
 }
 
-impl Invert for Fq {
-    fn invert(self) -> Option<Fq> {
-        let inverse = inverse(self.limbs(), <Fq as Field>::P)?;
-        // The limbs of x are xR, so those of the inverse are x⁻¹R⁻¹, which are the limbs of x⁻¹R⁻².
-        Some(Fq::from_limbs(inverse) * R_SQUARED)
-    }
+macro_rules! invert {
+    ($field:ty, $config:ty) => {
+        impl Invert for $field {
+            fn invert(self) -> Option<$field> {
+                /// R² as an element, R = 2^256.
+                const R_SQUARED: $field = <$field>::new(<$config as MontConfig<4>>::R2);
+                let inverse = inverse(self.limbs(), <$field as Field>::P)?;
+                // The limbs of x are xR, so those of the inverse are x⁻¹R⁻¹, which are the limbs of x⁻¹R⁻².
+                Some(<$field>::from_limbs(inverse) * R_SQUARED)
+            }
+        }
+    };
 }
-
-/// R² as an element, R = 2^256.
-const R_SQUARED: Fq = Fq::new(<ark_bn254::FqConfig as ark_ff::MontConfig<4>>::R2);
+invert!(Fq, FqConfig);
+invert!(Fr, FrConfig);
 
 impl Invert for Fq2 {
     /// `(c₀ − c₁u)/(c₀² + c₁²)`.
@@ -37,7 +43,7 @@ impl Invert for Fq2 {
 }
 
 /// Inverts all of them with one inversion; false, and nothing done, if one is zero.
-pub(crate) fn invert_all<F: Invert, const N: usize>(values: &mut [F; N]) -> bool {
+pub fn invert_all<F: Invert, const N: usize>(values: &mut [F; N]) -> bool {
     let mut before = [F::ONE; N];
     let mut product = F::ONE;
     for (before, value) in before.iter_mut().zip(values.iter()) {
@@ -61,23 +67,18 @@ fn inverse(y: [u64; 4], m: [u64; 4]) -> Option<[u64; 4]> {
     for _ in 0..OUTER {
         let n = length(a).max(length(b)).max(64);
         let (mut x, mut y) = (approximation(a, n), approximation(b, n));
-        let (mut f0, mut g0, mut f1, mut g1) = (1i64, 0i64, 0i64, 1i64);
+        // f + 2^32·g in one word, which wraps at g = 2^31.
+        let (mut fg0, mut fg1) = (1i64, 1i64 << 32);
         for _ in 0..INNER {
-            // Without branches: all ones if x is odd, and if it is then also smaller.
-            let odd = (x & 1).wrapping_neg();
-            let swap = odd & u64::from(x < y).wrapping_neg();
-            let d = (x ^ y) & swap;
-            (x, y) = (x ^ d, y ^ d);
-            let d = (f0 ^ f1) & swap as i64;
-            (f0, f1) = (f0 ^ d, f1 ^ d);
-            let d = (g0 ^ g1) & swap as i64;
-            (g0, g1) = (g0 ^ d, g1 ^ d);
-            x = x.wrapping_sub(y & odd) >> 1;
-            f0 -= f1 & odd as i64;
-            g0 -= g1 & odd as i64;
-            f1 <<= 1;
-            g1 <<= 1;
+            // Nobody can predict them: y is subtracted if x is odd, and x is taken for y if it is then also smaller.
+            let (odd, less) = (x & 1 == 1, x < y);
+            let (swap, before) = (odd & less, (x, fg0));
+            x = select(odd, select(less, y.wrapping_sub(x), x.wrapping_sub(y)), x) >> 1;
+            fg0 = select(odd, select(less, fg1.wrapping_sub(fg0), fg0.wrapping_sub(fg1)), fg0);
+            y = select(swap, before.0, y);
+            fg1 = select(swap, before.1, fg1) << 1;
         }
+        let ((mut f0, mut g0), (mut f1, mut g1)) = (apart(fg0), apart(fg1));
         let (next, flip) = halved(combine(a, f0, b, g0));
         if flip {
             (f0, g0) = (-f0, -g0);
@@ -90,6 +91,13 @@ fn inverse(y: [u64; 4], m: [u64; 4]) -> Option<[u64; 4]> {
         (u, v) = (reduced(combine(u, f0, v, g0), m, negative), reduced(combine(u, f1, v, g1), m, negative));
     }
     (b == [1, 0, 0, 0]).then_some(v)
+}
+
+/// f and g of `f + 2^32·g`, both above −2^31 and at most 2^31.
+fn apart(fg: i64) -> (i64, i64) {
+    const OFFSET: i64 = 0x7fff_ffff;
+    let fg = fg.wrapping_add(OFFSET << 32 | OFFSET) as u64;
+    ((fg & 0xffff_ffff) as i64 - OFFSET, (fg >> 32) as i64 - OFFSET)
 }
 
 const MASK: u64 = (1 << INNER) - 1;
@@ -178,29 +186,35 @@ mod tests {
     use rand::SeedableRng;
     use rand::rngs::StdRng;
 
-    #[test]
-    fn inverses_equal_ark() {
+    fn hold<F: Field + Invert>() {
         let mut rng = StdRng::seed_from_u64(31);
-        let mut values: Vec<Fq> = (0..300u64).map(Fq::from).collect();
-        values.extend((0..254u64).map(|n| Fq::from(2u8).pow([n])));
-        values.extend((0..254u64).map(|n| Fq::from(2u8).pow([n]).inverse().unwrap()));
-        values.extend((0..100_000).map(|_| Fq::rand(&mut rng)));
+        let mut values: Vec<F> = (0..300u64).map(F::from).collect();
+        values.extend((0..254u64).map(|n| F::from(2u8).pow([n])));
+        values.extend((0..254u64).map(|n| F::from(2u8).pow([n]).inverse().unwrap()));
+        values.extend((0..100_000).map(|_| F::rand(&mut rng)));
         for x in values {
             assert_eq!(x.invert(), x.inverse(), "{x}");
             assert_eq!((-x).invert(), (-x).inverse(), "-{x}");
         }
         // By their limbs: small numbers and those near p, whatever element they stand for.
         for n in 0..20u64 {
-            let low = Fq::from_limbs([n, 0, 0, 0]);
-            let p = <Fq as Field>::P;
-            let high = Fq::from_limbs(if n == 0 { [1, 0, 0, 0] } else { minus(p, [n, 0, 0, 0]) });
+            let low = F::from_limbs([n, 0, 0, 0]);
+            let high = F::from_limbs(if n == 0 { [1, 0, 0, 0] } else { minus(F::P, [n, 0, 0, 0]) });
             assert_eq!((low.invert(), high.invert()), (low.inverse(), high.inverse()));
         }
+        assert_eq!(F::ZERO.invert(), None);
+    }
+
+    #[test]
+    fn inverses_equal_ark() {
+        hold::<Fq>();
+        hold::<Fr>();
+        let mut rng = StdRng::seed_from_u64(33);
         for _ in 0..1_000 {
             let x = Fq2::rand(&mut rng);
             assert_eq!(x.invert(), x.inverse());
         }
-        assert_eq!((Fq::zero().invert(), Fq2::zero().invert()), (None, None));
+        assert_eq!(Fq2::zero().invert(), None);
     }
 
     #[test]

@@ -31,13 +31,17 @@ mod segments;
 #[cfg(all(test, feature = "sums"))]
 mod tests;
 mod threads;
+#[cfg(feature = "sums")]
+mod xyzz;
 
 #[cfg(feature = "sums")]
-pub use comb::Comb;
+pub use comb::{Comb, Combed, products};
 #[cfg(feature = "sums")]
 pub use coordinate::{G1, G2, Group};
 pub use fft::Domain;
 pub use field::Field;
+#[cfg(feature = "sums")]
+pub use inverse::{Invert, invert_all};
 pub use lanes::{Backend, Block, LANES, Lanes, Line, Machine, Task};
 pub use matrix::Matrix;
 #[cfg(feature = "sums")]

@@ -1,7 +1,7 @@
 //! Sums of multiples against ark's, with every edge that the batched additions have.
 
-use crate::{Comb, FixedBases, G1, G2, Group, Machine, Rooms};
-use ark_bn254::{Fr, G1Affine, G2Affine};
+use crate::{Comb, Combed, FixedBases, G1, G2, Group, Machine, Rooms, products};
+use ark_bn254::Fr;
 use ark_ec::{AffineRepr, CurveGroup};
 use ark_ff::{AdditiveGroup, Field, UniformRand, Zero};
 use rand::SeedableRng;
@@ -74,23 +74,44 @@ fn sums_in_g2_equal_ark() {
     edges::<G2>(61);
 }
 
-fn comb<A: AffineRepr<ScalarField = Fr>>() {
+/// One and two products, with every scalar that has a digit or a sum of its own.
+fn comb<G: Combed>() {
     let mut rng = StdRng::seed_from_u64(4);
-    let point = A::Group::rand(&mut rng).into_affine();
-    let comb = Comb::new(point);
-    assert!(comb.point() == point);
+    let [p, q] = [(); 2].map(|_| G::Projective::rand(&mut rng).into_affine());
     let mut scalars = vec![Fr::ZERO, Fr::ONE, -Fr::ONE, Fr::from(127u8), Fr::from(128u8), Fr::from(129u8)];
     scalars.extend((0..254).map(|bit| Fr::from(2u8).pow([bit])));
     scalars.extend((0..254).map(|bit| Fr::from(2u8).pow([bit]) - Fr::ONE));
     scalars.extend((0..100).map(|_| Fr::rand(&mut rng)));
-    for scalar in scalars {
-        assert!(comb.mul(&scalar) == point * scalar, "{scalar}");
+    let minus = (-p.into_group()).into_affine();
+    let zero = G::Affine::zero();
+    for machine in Machine::all() {
+        let name = machine.name();
+        let comb = |point| Comb::<G>::new(machine, point);
+        let [once, other, opposite, nothing] = [p, q, minus, zero].map(comb);
+        assert!(once.point() == p && nothing.point().is_zero());
+        for scalar in &scalars {
+            let want = p * scalar;
+            assert!(once.mul(scalar) == want, "{name}: {scalar}");
+            let mut sum = q.into_group();
+            once.add_multiple(&mut sum, scalar);
+            assert!(sum == want + q, "{name}: {scalar}");
+            // Sums that cancel, that double, and that do neither.
+            let rows: [&[_]; 2] = [&[(&once, scalar), (&opposite, scalar)], &[(&once, scalar); 3]];
+            let [none, triple] = products(rows);
+            assert!(none.is_zero() && triple == want + want + want, "{name}: {scalar}");
+            let rows: [&[_]; 2] = [&[(&other, scalar), (&once, &-*scalar)], &[(&other, &Fr::ONE)]];
+            assert!(products(rows) == [q * scalar - want, q.into_group()], "{name}: {scalar}");
+            assert!(nothing.mul(scalar).is_zero());
+            let rows: [&[_]; 3] = [&[(&once, scalar)], &[(&nothing, scalar)], &[(&other, scalar)]];
+            assert!(products(rows) == [want, G::Projective::zero(), q * scalar], "{name}: {scalar}");
+            let rows: [&[_]; 2] = [&[(&nothing, scalar), (&once, scalar)], &[]];
+            assert!(products(rows) == [want, G::Projective::zero()], "{name}: {scalar}");
+        }
     }
-    assert!(Comb::new(A::zero()).mul(&-Fr::ONE).is_zero());
 }
 
 #[test]
 fn combs_equal_ark() {
-    comb::<G1Affine>();
-    comb::<G2Affine>();
+    comb::<G1>();
+    comb::<G2>();
 }

@@ -46,10 +46,10 @@ pub struct Engine {
     bases: Mutex<Option<Bases>>,
     check: PreparedKey,
     quotient: Quotient,
-    delta: Comb<G2Affine>,
+    delta: Comb<G2>,
     /// `[A_m(τ)]₁`.
     challenge_point: G1Affine,
-    challenge: OnceLock<Comb<G1Affine>>,
+    challenge: OnceLock<Comb<G1>>,
     rooms: Rooms,
     tables: OnceLock<Tables>,
     lagrange: OnceLock<Lagrange>,
@@ -101,7 +101,7 @@ impl Engine {
     pub fn on(machine: Machine, key: impl Into<Bases>) -> Result<Engine, KeyFault> {
         let bases = key.into();
         let points = bases.verifying_key.points();
-        let (alpha, beta, delta) = (points.alpha_g1, points.beta_g2, Comb::new(points.delta_g2));
+        let (alpha, beta, delta) = (points.alpha_g1, points.beta_g2, Comb::new(machine, points.delta_g2));
         let check = PreparedKey::new(bases.verifying_key.clone())?;
         Ok(Engine {
             machine,
@@ -249,13 +249,13 @@ impl Engine {
     }
 
     /// Multiples of δ.
-    pub(super) fn delta(&self) -> &Comb<G2Affine> {
+    pub(super) fn delta(&self) -> &Comb<G2> {
         &self.delta
     }
 
     /// Multiples of the challenge's point, made when somebody prepares.
-    pub(super) fn challenge(&self) -> &Comb<G1Affine> {
-        self.challenge.get_or_init(|| Comb::new(self.challenge_point))
+    pub(super) fn challenge(&self) -> &Comb<G1> {
+        self.challenge.get_or_init(|| Comb::new(self.machine, self.challenge_point))
     }
 
     pub(super) fn quotient(&self) -> &Quotient {

@@ -27,14 +27,14 @@ use ark_ff::{AdditiveGroup, Field};
 use ark_serialize::CanonicalSerialize;
 use rand::{CryptoRng, RngCore};
 use veilpass_circuits::Witness;
-use veilpass_kernels::Comb;
+use veilpass_kernels::{Comb, G1, G2, Invert, products};
 use veilpass_protocol::circuit_id::CircuitId;
 use veilpass_protocol::field::{Fr, from_bytes, to_bytes};
 use veilpass_protocol::presentation::PROOF_BYTES;
 use veilpass_protocol::statement::{INPUTS, Statement};
 use veilpass_verifier::VerifyingKey;
 use veilpass_verifier::points::{read_g1, read_g2};
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 /// Length of a state as bytes.
 pub const PREPARED_BYTES: usize = HEAD_BYTES + 4 * 32 + 64;
@@ -63,52 +63,30 @@ pub struct Prepared {
     circuit: CircuitId,
     statement: Statement,
     blinding: BlindingKey,
-    a: Base<G1Affine>,
-    b: Base<G2Affine>,
-    c: Base<G1Affine>,
+    points: Points,
+    tables: Option<Tables>,
+}
+
+/// Wiped when dropped.
+#[derive(Clone, Zeroize, ZeroizeOnDrop)]
+struct Points {
+    a: G1Affine,
+    b: G2Affine,
+    c: G1Affine,
     /// R.
-    late: Base<G1Affine>,
+    late: G1Affine,
     /// U.
-    challenge: Base<G1Affine>,
-    delta: Base<G2Affine>,
+    challenge: G1Affine,
+    delta: G2Affine,
 }
 
-/// A point that is multiplied, with a table of its multiples where that is done often. Wiped when dropped, but for the
-/// tables.
-#[derive(Clone)]
-enum Base<A: AffineRepr<ScalarField = Fr>> {
-    Point(A),
-    Table(Comb<A>),
-}
-
-impl<A: AffineRepr<ScalarField = Fr>> Base<A> {
-    fn point(&self) -> A {
-        match self {
-            Base::Point(point) => *point,
-            Base::Table(comb) => comb.point(),
-        }
-    }
-
-    fn mul(&self, scalar: &Fr) -> A::Group {
-        let mut product = A::Group::ZERO;
-        self.add_multiple(&mut product, scalar);
-        product
-    }
-
-    fn add_multiple(&self, sum: &mut A::Group, scalar: &Fr) {
-        match self {
-            Base::Point(point) => *sum += *point * scalar,
-            Base::Table(comb) => comb.add_multiple(sum, scalar),
-        }
-    }
-}
-
-impl<A: AffineRepr<ScalarField = Fr>> Drop for Base<A> {
-    fn drop(&mut self) {
-        if let Base::Point(point) = self {
-            point.zeroize();
-        }
-    }
+/// Of the points that are multiplied. Not wiped.
+struct Tables {
+    a: Comb<G1>,
+    b: Comb<G2>,
+    late: Comb<G1>,
+    challenge: Comb<G1>,
+    delta: Comb<G2>,
 }
 
 impl Prepared {
@@ -127,12 +105,15 @@ impl Prepared {
             circuit: session.engine().circuit(),
             statement: session.statement().clone(),
             blinding: session.blinding_key(),
-            a: Base::Point(a0),
-            b: Base::Point(sums.b.into_affine()),
-            c: Base::Point(c0),
-            late: Base::Point(late),
-            challenge: Base::Point(challenge.point()),
-            delta: Base::Point(delta.point()),
+            points: Points {
+                a: a0,
+                b: sums.b.into_affine(),
+                c: c0,
+                late,
+                challenge: challenge.point(),
+                delta: delta.point(),
+            },
+            tables: None,
         };
         // Both verify: then the equation, which is linear in m, holds for every challenge. A malformed key
         // could otherwise mark its user.
@@ -143,16 +124,17 @@ impl Prepared {
         Ok(prepared)
     }
 
-    /// The same with a table for each point, 2 MB together, for whoever presents often.
-    pub(super) fn with_tables(self, challenge: &Comb<G1Affine>, delta: &Comb<G2Affine>) -> Prepared {
-        Prepared {
-            a: Base::Table(Comb::new(self.a.point())),
-            b: Base::Table(Comb::new(self.b.point())),
-            late: Base::Table(Comb::new(self.late.point())),
-            challenge: Base::Table(challenge.clone()),
-            delta: Base::Table(delta.clone()),
-            ..self
-        }
+    /// The same with a table for each point, for whoever presents often: 1 MB, and what all states of a key share.
+    pub(super) fn with_tables(self, challenge: &Comb<G1>, delta: &Comb<G2>) -> Prepared {
+        let machine = challenge.machine();
+        let tables = Tables {
+            a: Comb::new(machine, self.points.a),
+            b: Comb::new(machine, self.points.b),
+            late: Comb::new(machine, self.points.late),
+            challenge: challenge.clone(),
+            delta: delta.clone(),
+        };
+        Prepared { tables: Some(tables), ..self }
     }
 
     /// The statement with this challenge.
@@ -169,7 +151,7 @@ impl Prepared {
         let statement = self.with(challenge);
         (0..=u8::MAX)
             .find_map(|attempt| {
-                let factors = Factors::draw(&self.blinding, &statement, &self.a.point(), attempt, rng);
+                let factors = Factors::draw(&self.blinding, &statement, &self.points.a, attempt, rng);
                 self.blind(challenge, &factors)
             })
             .ok_or(ProveError::SelfCheck)
@@ -177,17 +159,27 @@ impl Prepared {
 
     /// `((A₀ + mU)/ρ, ρB₀ + ρtδ, C₀ + mR + t(A₀ + mU))`: every product is of a point that is fixed.
     pub(super) fn blind(&self, m: Fr, factors: &Factors) -> Option<[u8; PROOF_BYTES]> {
-        let (rho, t) = (*factors.rho, *factors.t);
-        let inverse = Zeroizing::new(rho.inverse()?);
-        let mut a = self.a.mul(&inverse);
-        self.challenge.add_multiple(&mut a, &(m * *inverse));
-        let mut b = self.b.mul(&rho);
-        self.delta.add_multiple(&mut b, &(rho * t));
-        let mut c = self.late.mul(&m);
-        c += self.c.point();
-        self.a.add_multiple(&mut c, &t);
-        self.challenge.add_multiple(&mut c, &(m * t));
-        encode(a, b, c)
+        let (rho, t) = (&*factors.rho, &*factors.t);
+        let inverse = Zeroizing::new(rho.invert()?);
+        let with_m = Zeroizing::new([m * *inverse, m * t]);
+        let (of_delta, [by_rho, by_t]) = (Zeroizing::new(*rho * t), &*with_m);
+        let p = &self.points;
+        let (a, b, c) = match &self.tables {
+            Some(of) => {
+                let [b] = products([&[(&of.b, rho), (&of.delta, &of_delta)]]);
+                let [a, c] = products([
+                    &[(&of.a, &inverse), (&of.challenge, by_rho)],
+                    &[(&of.a, t), (&of.challenge, by_t), (&of.late, &m)],
+                ]);
+                (a, b, c)
+            }
+            None => (
+                p.a * *inverse + p.challenge * by_rho,
+                p.b * rho + p.delta * *of_delta,
+                p.a * t + p.challenge * by_t + p.late * m,
+            ),
+        };
+        encode(a, b, c + p.c)
     }
 
     /// The state as bytes: secret, like the credential.
@@ -195,9 +187,9 @@ impl Prepared {
         let mut bytes = Zeroizing::new([0; PREPARED_BYTES]);
         let (head, points) = bytes.split_at_mut(HEAD_BYTES);
         head.copy_from_slice(&head_of(self.circuit, &self.statement));
-        let in_g1 = [&self.a, &self.c, &self.late, &self.challenge].map(Base::point);
+        let Points { a, b, c, late, challenge, .. } = &self.points;
         // Five compressed points have exactly this length.
-        let written = (in_g1, self.b.point()).serialize_compressed(points);
+        let written = ([a, c, late, challenge], b).serialize_compressed(points);
         debug_assert!(written.is_ok());
         bytes
     }
@@ -219,12 +211,8 @@ impl Prepared {
             circuit,
             statement,
             blinding: BlindingKey::new(witness),
-            a: Base::Point(a),
-            b: Base::Point(b),
-            c: Base::Point(c),
-            late: Base::Point(late),
-            challenge: Base::Point(challenge),
-            delta: Base::Point(key.points().delta_g2),
+            points: Points { a, b, c, late, challenge, delta: key.points().delta_g2 },
+            tables: None,
         })
     }
 }
@@ -276,16 +264,17 @@ pub(crate) fn read_points(bytes: &[u8; PREPARED_BYTES]) -> Result<([G1Affine; 4]
 impl Prepared {
     /// With R off by `shift`, and C₀ so that the challenge `right` comes out right all the same.
     pub(super) fn bent(&self, shift: ark_bn254::G1Projective, right: Fr) -> Prepared {
+        let Points { c, late, .. } = self.points;
         Prepared {
             circuit: self.circuit,
             statement: self.statement.clone(),
             blinding: self.blinding.clone(),
-            a: self.a.clone(),
-            b: self.b.clone(),
-            c: Base::Point((self.c.point() - shift * right).into_affine()),
-            late: Base::Point((self.late.point() + shift).into_affine()),
-            challenge: self.challenge.clone(),
-            delta: self.delta.clone(),
+            points: Points {
+                c: (c - shift * right).into_affine(),
+                late: (late + shift).into_affine(),
+                ..self.points.clone()
+            },
+            tables: None,
         }
     }
 }
