@@ -37,7 +37,7 @@ pub use comb::Comb;
 pub use coordinate::{G1, G2, Group};
 pub use fft::Domain;
 pub use field::Field;
-pub use lanes::{Backend, Block, LANES, Lanes, Line, Machine, Task};
+pub use lanes::{Backend, Block, LANES, Lanes, Line, Machine, Slack, Task};
 #[cfg(feature = "sums")]
 pub use msm::FixedBases;
 #[cfg(feature = "sums")]

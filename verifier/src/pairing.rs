@@ -7,9 +7,10 @@ use crate::batch::{self, Flaw, Item};
 use crate::curve::fe::Fe;
 use crate::curve::fe12::Fe12;
 use crate::curve::g1::{At, Table};
-use crate::curve::g2::{Line, LooseLine, walk, walk_one};
+use crate::curve::g2::{Line, walk, walk_one};
 use crate::curve::miller;
 use crate::curve::point::{G1, G2, Jacobian};
+use crate::curve::wide::Fixed;
 use crate::error::VerifyError;
 use crate::key::{KeyPoints, PUBLIC_INPUTS, VerifyingKey};
 use crate::lint::{KeyFault, lint};
@@ -49,6 +50,8 @@ struct Tables {
     /// never evaluated.
     lines: Vec<Line>,
     finite: [bool; 3],
+    /// The lines of −γ and −δ once more, for lanes, where the processor has wide multipliers.
+    fixed: Option<Fixed>,
 }
 
 impl PreparedKey {
@@ -82,7 +85,9 @@ impl PreparedKey {
         // A product of lines is never 0.
         let alpha_beta = miller::product(&at, &lines).final_exponentiation().unwrap_or(Fe12::ONE);
         let ic_constant = jacobian(constant);
-        let tables = Arc::new(Tables { alpha, ic, ic_constant, alpha_beta, lines, finite });
+        let (each, _) = lines.as_chunks::<3>();
+        let fixed = Fixed::of(&each.iter().map(|[_, gamma, delta]| [*gamma, *delta]).collect::<Vec<_>>());
+        let tables = Arc::new(Tables { alpha, ic, ic_constant, alpha_beta, lines, finite, fixed });
         Ok(PreparedKey { key, tables })
     }
 
@@ -99,9 +104,7 @@ impl PreparedKey {
     /// Checks one proof of one statement.
     pub fn check(&self, statement: &Statement, proof: &Proof) -> Result<(), ProofInvalid> {
         let points = proof.points().ok_or(ProofInvalid)?;
-        // A proof's B is in its subgroup.
-        let of_b = walk_one(points.b).ok_or(ProofInvalid)?;
-        self.check_walked(statement, &points, &of_b)
+        self.judge(&Item { statement, points }).map_err(|_| ProofInvalid)
     }
 
     /// Decodes a proof and checks it: what [`Proof::from_bytes`] and [`PreparedKey::check`] say one after the
@@ -113,23 +116,23 @@ impl PreparedKey {
 
     /// Subgroup and pairing of one proof.
     pub(crate) fn judge(&self, item: &Item<'_>) -> Result<(), Flaw> {
-        let of_b = walk_one(item.points.b).ok_or(Flaw::Outside)?;
-        self.check_walked(item.statement, &item.points, &of_b).map_err(|ProofInvalid| Flaw::Invalid)
-    }
-
-    fn check_walked(
-        &self,
-        statement: &Statement,
-        points: &Points,
-        of_b: &[LooseLine],
-    ) -> Result<(), ProofInvalid> {
         let t = &*self.tables;
-        let of_inputs = t.ic.iter().skip(1).zip(statement.to_array());
-        let commitment =
-            of_inputs.fold(t.ic_constant, |sum, (table, x)| table.add_multiple(sum, x.into_bigint()));
-        let at = self.at([Jacobian::INFINITY, commitment, Jacobian::of(points.c)]);
-        let product = miller::product_with(points.a, of_b, &at, &t.lines);
-        if product.final_exponentiation() == Some(t.alpha_beta) { Ok(()) } else { Err(ProofInvalid) }
+        let (Points { a, b, c }, statement) = (item.points, item.statement);
+        let at = || {
+            let of_inputs = t.ic.iter().skip(1).zip(statement.to_array());
+            let commitment =
+                of_inputs.fold(t.ic_constant, |sum, (table, x)| table.add_multiple(sum, x.into_bigint()));
+            self.at([Jacobian::INFINITY, commitment, Jacobian::of(c)])
+        };
+        let product = if let Some(fixed) = &t.fixed {
+            let [_, gamma, delta] = at();
+            fixed.pairing(a, b, [gamma, delta]).ok_or(Flaw::Outside)?
+        } else {
+            let of_b = walk_one(b).ok_or(Flaw::Outside)?;
+            // A product of lines is never 0.
+            miller::product_with(a, &of_b, &at(), &t.lines).final_exponentiation().ok_or(Flaw::Invalid)?
+        };
+        if product == t.alpha_beta { Ok(()) } else { Err(Flaw::Invalid) }
     }
 
     /// Where the lines of β, −γ and −δ are evaluated.

@@ -56,8 +56,10 @@ pub(crate) fn product_with(a: G1, of_b: &[LooseLine], at: &[Option<At>], fixed: 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::curve::fe::Fe;
     use crate::curve::g2::{STEPS, in_subgroup, walk, walk_one};
-    use crate::curve::point::G2;
+    use crate::curve::point::{Affine, G2};
+    use crate::curve::wide::Fixed;
     use ark_bn254::{Bn254, Fq, Fq2, G1Affine, G2Affine, G2Projective};
     use ark_ec::pairing::Pairing;
     use ark_ec::short_weierstrass::SWCurveConfig;
@@ -65,6 +67,7 @@ mod tests {
     use ark_ff::{Field, UniformRand};
     use rand::SeedableRng;
     use rand::rngs::StdRng;
+    use veilpass_kernels::Machine;
     use veilpass_protocol::field::Fr;
 
     #[test]
@@ -91,8 +94,21 @@ mod tests {
             p.push(a);
             q.push(b);
             let ark = Bn254::multi_pairing(p, q).0;
-            let ours = product_with(G1::of(&a).unwrap(), &of_b, &at, &walked.lines);
+            let (a, b) = (G1::of(&a).unwrap(), G2::of(&b).unwrap());
+            let ours = product_with(a, &of_b, &at, &walked.lines);
             assert_eq!(ours.final_exponentiation().unwrap().to_ark(), ark);
+            // The same in lanes, for two fixed points.
+            let (pairs, _) = walked.lines.as_chunks::<2>();
+            if let [first, second] = at[..] {
+                for machine in Machine::all() {
+                    let paired = Fixed::on(machine, pairs).pairing(a, b, [first, second]).unwrap();
+                    assert_eq!(paired.to_ark(), ark);
+                    for at in [[first, None], [None, second], [None, None]] {
+                        let slow = product_with(a, &of_b, &at, &walked.lines).final_exponentiation();
+                        assert_eq!(Fixed::on(machine, pairs).pairing(a, b, at), slow);
+                    }
+                }
+            }
         }
     }
 
@@ -110,11 +126,15 @@ mod tests {
         assert_eq!(in_subgroup(ours), by_order, "{q}");
         assert_eq!(walk_one(ours).is_some(), by_order, "{q}");
         assert_eq!(walk(&[ours]).in_subgroup, [by_order], "{q}");
+        for machine in Machine::all() {
+            let alone = Fixed::on(machine, &[]).pairing(Affine { x: Fe::ONE, y: Fe::ONE }, ours, [None; 2]);
+            assert_eq!(alone.is_some(), by_order, "{q}");
+        }
         by_order
     }
 
     #[test]
-    fn three_subgroup_checks_agree_with_the_order() {
+    fn four_subgroup_checks_agree_with_the_order() {
         let mut rng = StdRng::seed_from_u64(2);
         for n in 0..30 {
             let inside = if n == 0 { G2Affine::generator() } else { G2Affine::rand(&mut rng) };

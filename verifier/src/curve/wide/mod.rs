@@ -4,7 +4,10 @@
 //!
 //! Vectors pass through no closure: closures do not have the machine's instructions.
 
+mod alone;
+mod flat;
 mod roots;
+mod single;
 mod tower;
 mod walk;
 mod weigh;
@@ -16,6 +19,7 @@ use super::g2;
 use super::point::{Coordinate, G1, G2};
 use ark_bn254::Fq;
 pub(crate) use roots::root_powers;
+pub(crate) use single::Fixed;
 use tower::{Twelve, Two};
 use veilpass_kernels::{Backend, LANES, Lanes, Machine, Task};
 use walk::{Lines, Unused, enter, walk};
