@@ -6,7 +6,7 @@
 use crate::batch::{self, Flaw, Item};
 use crate::curve::fe::Fe;
 use crate::curve::fe12::Fe12;
-use crate::curve::g1::{At, Table};
+use crate::curve::g1::{At, Table, sum};
 use crate::curve::g2::{Line, walk, walk_one};
 use crate::curve::miller;
 use crate::curve::point::{G1, G2, Jacobian};
@@ -44,7 +44,7 @@ struct Tables {
     /// α, and the points of the input commitment.
     alpha: Table,
     ic: Vec<Table>,
-    ic_constant: Jacobian<Fe>,
+    ic_constant: Option<G1>,
     alpha_beta: Fe12,
     /// Lines of β, −γ and −δ, step by step. Of a point at infinity (which no safe key has) those of another point: it is
     /// never evaluated.
@@ -84,7 +84,7 @@ impl PreparedKey {
         let at = [at_alpha.filter(|_| beta_is_finite), None, None];
         // A product of lines is never 0.
         let alpha_beta = miller::product(&at, &lines).final_exponentiation().unwrap_or(Fe12::ONE);
-        let ic_constant = jacobian(constant);
+        let ic_constant = G1::of(constant);
         let (each, _) = lines.as_chunks::<3>();
         let fixed = Fixed::of(&each.iter().map(|[_, gamma, delta]| [*gamma, *delta]).collect::<Vec<_>>());
         let tables = Arc::new(Tables { alpha, ic, ic_constant, alpha_beta, lines, finite, fixed });
@@ -118,37 +118,49 @@ impl PreparedKey {
     pub(crate) fn judge(&self, item: &Item<'_>) -> Result<(), Flaw> {
         let t = &*self.tables;
         let (Points { a, b, c }, statement) = (item.points, item.statement);
-        let at = || {
-            let of_inputs = t.ic.iter().skip(1).zip(statement.to_array());
-            let commitment =
-                of_inputs.fold(t.ic_constant, |sum, (table, x)| table.add_multiple(sum, x.into_bigint()));
-            self.at([Jacobian::INFINITY, commitment, Jacobian::of(c)])
+        let commitment = || {
+            let mut terms = Vec::with_capacity(ROOM);
+            terms.extend(t.ic_constant);
+            for (table, x) in t.ic.iter().skip(1).zip(statement.to_array()) {
+                table.multiple(x.into_bigint(), &mut terms);
+            }
+            sum(&terms)
         };
         let product = if let Some(fixed) = &t.fixed {
-            let [_, gamma, delta] = at();
-            fixed.pairing(a, b, [gamma, delta]).ok_or(Flaw::Outside)?
+            let [_, at @ ..] = self.finite([Jacobian::INFINITY, commitment(), Jacobian::of(c)]);
+            fixed.pairing(a, b, at).ok_or(Flaw::Outside)?
         } else {
             let of_b = walk_one(b).ok_or(Flaw::Outside)?;
+            let at = self.at([Jacobian::INFINITY, commitment(), Jacobian::of(c)]);
             // A product of lines is never 0.
-            miller::product_with(a, &of_b, &at(), &t.lines).final_exponentiation().ok_or(Flaw::Invalid)?
+            miller::product_with(a, &of_b, &at, &t.lines).final_exponentiation().ok_or(Flaw::Invalid)?
         };
         if product == t.alpha_beta { Ok(()) } else { Err(Flaw::Invalid) }
     }
 
+    /// Points that are paired with β, −γ and −δ. Where those are infinity, so may these be.
+    fn finite(&self, points: [Jacobian<Fe>; 3]) -> [Jacobian<Fe>; 3] {
+        let mut finite = self.tables.finite.iter();
+        points.map(|p| if finite.next() == Some(&true) { p } else { Jacobian::INFINITY })
+    }
+
     /// Where the lines of β, −γ and −δ are evaluated.
     fn at(&self, points: [Jacobian<Fe>; 3]) -> [Option<At>; 3] {
-        let mut finite = self.tables.finite.iter();
-        At::all_jacobian(points).map(|at| at.filter(|_| finite.next() == Some(&true)))
+        At::all_jacobian(self.finite(points))
     }
 
     /// `e(−a₀·α, β) · e(Σ sⱼ·ICⱼ, −γ) · e(C, −δ)` with the weights' sum `a₀ = s₀`, before the final exponentiation.
     pub(crate) fn fixed_part(&self, sums: &[Fr; PUBLIC_INPUTS + 1], c: Jacobian<Fe>) -> Fe12 {
         let t = &*self.tables;
         let [of_weights, ..] = sums;
-        let alpha = t.alpha.add_multiple(Jacobian::INFINITY, of_weights.into_bigint());
-        let commitment = t.ic.iter().zip(sums);
-        let commitment =
-            commitment.fold(Jacobian::INFINITY, |sum, (table, s)| table.add_multiple(sum, s.into_bigint()));
+        let mut terms = Vec::with_capacity(ROOM);
+        t.alpha.multiple(of_weights.into_bigint(), &mut terms);
+        let alpha = sum(&terms);
+        terms.clear();
+        for (table, s) in t.ic.iter().zip(sums) {
+            table.multiple(s.into_bigint(), &mut terms);
+        }
+        let commitment = sum(&terms);
         miller::product(&self.at([alpha.neg(), commitment, c]), &t.lines)
     }
 
@@ -220,6 +232,9 @@ impl PreparedKey {
         batch::product(self, NonZeroUsize::MIN, &items, rng).holds
     }
 }
+
+/// Terms of a usual statement's input commitment: four hashes, and small numbers.
+const ROOM: usize = 256;
 
 /// A stand-in whose lines are never evaluated.
 const GENERATOR: G2Affine =

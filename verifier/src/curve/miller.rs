@@ -58,7 +58,7 @@ mod tests {
     use super::*;
     use crate::curve::fe::Fe;
     use crate::curve::g2::{STEPS, in_subgroup, walk, walk_one};
-    use crate::curve::point::{Affine, G2};
+    use crate::curve::point::{Affine, G2, Jacobian};
     use crate::curve::wide::Fixed;
     use ark_bn254::{Bn254, Fq, Fq2, G1Affine, G2Affine, G2Projective};
     use ark_ec::pairing::Pairing;
@@ -93,19 +93,27 @@ mod tests {
             assert_eq!(of_b.len(), STEPS);
             p.push(a);
             q.push(b);
-            let ark = Bn254::multi_pairing(p, q).0;
+            let ark = Bn254::multi_pairing(p.clone(), q).0;
             let (a, b) = (G1::of(&a).unwrap(), G2::of(&b).unwrap());
             let ours = product_with(a, &of_b, &at, &walked.lines);
             assert_eq!(ours.final_exponentiation().unwrap().to_ark(), ark);
             // The same in lanes, for two fixed points.
             let (pairs, _) = walked.lines.as_chunks::<2>();
             if let [first, second] = at[..] {
+                let [p, q] = [0, 1].map(|n| {
+                    // With some Z.
+                    let (p, z) = (G1::of(&p[n]).unwrap(), Fe::of(Fq::rand(&mut rng)));
+                    Jacobian { x: p.x.mul(z.square()), y: p.y.mul(z.square()).mul(z), z }
+                });
+                let none = Jacobian::INFINITY;
                 for machine in Machine::all() {
-                    let paired = Fixed::on(machine, pairs).pairing(a, b, [first, second]).unwrap();
-                    assert_eq!(paired.to_ark(), ark);
-                    for at in [[first, None], [None, second], [None, None]] {
+                    let fixed = Fixed::on(machine, pairs);
+                    assert_eq!(fixed.pairing(a, b, [p, q]).unwrap().to_ark(), ark);
+                    for (points, at) in
+                        [([p, none], [first, None]), ([none, q], [None, second]), ([none; 2], [None; 2])]
+                    {
                         let slow = product_with(a, &of_b, &at, &walked.lines).final_exponentiation();
-                        assert_eq!(Fixed::on(machine, pairs).pairing(a, b, at), slow);
+                        assert_eq!(fixed.pairing(a, b, points), slow);
                     }
                 }
             }
@@ -127,7 +135,11 @@ mod tests {
         assert_eq!(walk_one(ours).is_some(), by_order, "{q}");
         assert_eq!(walk(&[ours]).in_subgroup, [by_order], "{q}");
         for machine in Machine::all() {
-            let alone = Fixed::on(machine, &[]).pairing(Affine { x: Fe::ONE, y: Fe::ONE }, ours, [None; 2]);
+            let alone = Fixed::on(machine, &[]).pairing(
+                Affine { x: Fe::ONE, y: Fe::ONE },
+                ours,
+                [Jacobian::INFINITY; 2],
+            );
             assert_eq!(alone.is_some(), by_order, "{q}");
         }
         by_order

@@ -4,13 +4,11 @@
 //! Homogeneous coordinates with a fourth one, `V = 3b′Z`, which spares each doubling the product with `3b′`.
 
 use super::flat::Flat;
-use super::tower::{Six, Two};
 use super::walk::{Step, steps};
 use crate::curve::fe2::Fe2;
 use crate::curve::g2::{STEPS, TRIPLE_B, psi};
 use crate::curve::point::G2;
 use ark_bn254::Fq;
-use ark_ff::AdditiveGroup;
 use veilpass_kernels::{LANES, Slack};
 
 /// `X, Y, Z, V` in the first lanes.
@@ -78,7 +76,7 @@ impl<L: Slack<Fq>> Walker<L> {
 
 /// Walks a point of the twist. Its lines, eight steps in each vector; `None` if it is not in the subgroup.
 #[inline(always)]
-pub(super) fn walk_alone<L: Slack<Fq>>(q: G2) -> Option<Vec<Six<L>>> {
+pub(super) fn walk_alone<L: Slack<Fq>>(q: G2) -> Option<Vec<[Flat<L>; 3]>> {
     let first = psi(q);
     let second = psi(first);
     let enter = [q, q.neg(), first, first.neg(), second, second.neg()];
@@ -88,20 +86,18 @@ pub(super) fn walk_alone<L: Slack<Fq>>(q: G2) -> Option<Vec<Six<L>>> {
     }
     let mut walker = Walker(Flat::enter(&[q.x, q.y, Fe2::ONE, TRIPLE_B, Fe2::ZERO, Fe2::ZERO]));
     let mut lines = Vec::with_capacity(STEPS.div_ceil(LANES));
-    let zero = L::splat(Fq::ZERO);
-    let (mut re, mut im) = ([zero; LANES], [zero; LANES]);
+    let mut eight = Vec::with_capacity(LANES);
     for (n, Step { image, negative, .. }) in steps().into_iter().enumerate() {
         let point = image.and_then(|image| points.get(2 * image + usize::from(negative)));
         let line = match point {
             Some(point) => walker.add(*point),
             None => walker.double(),
         };
-        if let Some((re, im)) = re.get_mut(n % LANES).zip(im.get_mut(n % LANES)) {
-            (*re, *im) = (line.re, line.im);
-        }
-        if n % LANES + 1 == LANES || n + 1 == STEPS {
-            let ([a, b, c, ..], [d, e, f, ..]) = (L::transpose(re), L::transpose(im));
-            lines.push(Six { c0: Two { c0: a, c1: d }, c1: Two { c0: b, c1: e }, c2: Two { c0: c, c1: f } });
+        eight.push(line);
+        if eight.len() == LANES || n + 1 == STEPS {
+            let [l0, l1, l2, ..] = Flat::transpose(&eight);
+            lines.push([l0, l1, l2]);
+            eight.clear();
         }
     }
     let [x, y, z, ..] = walker.0.leave();

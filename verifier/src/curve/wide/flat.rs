@@ -16,6 +16,13 @@ pub(super) struct Flat<L> {
     pub(super) im: L,
 }
 
+/// A right factor, with the opposite of its imaginary part.
+#[derive(Clone, Copy)]
+pub(super) struct Factor<L> {
+    pub(super) value: Flat<L>,
+    minus: L,
+}
+
 /// Products of coefficients, before the reduction.
 struct Sum<L: Slack<Fq>> {
     re: L::Sum,
@@ -142,11 +149,52 @@ impl<L: Slack<Fq>> Flat<L> {
 
     /// Every coefficient times `ξ = 9 + u`.
     #[inline(always)]
-    fn times_xi(self) -> Self {
+    pub(super) fn times_xi(self) -> Self {
         let two = self.plus(self);
         let four = two.plus(two);
         let nine = four.plus(four).plus(self);
         Flat { re: nine.re.minus(self.im).trimmed::<2>(), im: nine.im.plus(self.re).trimmed::<0>() }
+    }
+
+    /// Ready to be the right factor of [`Flat::of_products`].
+    #[inline(always)]
+    pub(super) fn factor(self) -> Factor<L> {
+        Factor { value: self, minus: self.opposite().im.settled::<2>() }
+    }
+
+    /// Lane by lane, a sum of products.
+    #[inline(always)]
+    pub(super) fn of_products<const N: usize>(terms: [(Self, Factor<L>); N]) -> Self {
+        let mut sum = Sum::new();
+        for (a, b) in &terms {
+            sum.add(*a, b.value, b.minus);
+        }
+        sum.finish()
+    }
+
+    /// Times a number in each lane.
+    #[inline(always)]
+    pub(super) fn scaled(self, by: L) -> Self {
+        let (mut re, mut im) = (L::nothing(), L::nothing());
+        L::accumulate(&mut re, self.re, by);
+        L::accumulate(&mut im, self.im, by);
+        Flat { re: L::finish(re), im: L::finish(im) }
+    }
+
+    /// Lane `i` of vector `j` becomes lane `j` of vector `i`; what is missing is 0.
+    #[inline(always)]
+    pub(super) fn transpose(vectors: &[Self]) -> [Self; LANES] {
+        let zero = L::splat(Fq::ZERO);
+        let (mut re, mut im) = ([zero; LANES], [zero; LANES]);
+        for (v, (re, im)) in vectors.iter().zip(re.iter_mut().zip(&mut im)) {
+            (*re, *im) = (v.re, v.im);
+        }
+        let (re, im) = (L::transpose(re), L::transpose(im));
+        let mut out = [Flat { re: zero, im: zero }; LANES];
+        for (out, (re, im)) in out.iter_mut().zip(re.into_iter().zip(im)) {
+            *out = Flat { re, im };
+        }
+        out
     }
 
     /// Lane by lane, where the other's values are below `K·p`.

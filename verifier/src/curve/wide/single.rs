@@ -3,14 +3,11 @@
 
 use super::alone::walk_alone;
 use super::flat::{Flat, Packed};
-use super::tower::{Six, Twelve, Two};
 use super::walk::steps;
 use crate::curve::fe::Fe;
-use crate::curve::fe2::Fe2;
 use crate::curve::fe12::{Fe12, final_power};
-use crate::curve::g1::At;
 use crate::curve::g2::Line;
-use crate::curve::point::{G1, G2};
+use crate::curve::point::{G1, G2, Jacobian};
 use ark_bn254::Fq;
 use ark_ff::AdditiveGroup;
 use veilpass_kernels::{Backend, Block, LANES, Lanes, Machine, Slack, Task};
@@ -34,8 +31,8 @@ impl Fixed {
         Fixed { machine, steps: machine.run(Enter(lines)) }
     }
 
-    /// `e(A, B) · e(P₁, Q₁) · e(P₂, Q₂)` with the fixed `Q`; `None` for infinity. Nothing comes out if B is not in the subgroup.
-    pub(crate) fn pairing(&self, a: G1, b: G2, at: [Option<At>; 2]) -> Option<Fe12> {
+    /// `e(A, B) · e(P₁, Q₁) · e(P₂, Q₂)` with the fixed `Q`. Nothing comes out if B is not in the subgroup.
+    pub(crate) fn pairing(&self, a: G1, b: G2, at: [Jacobian<Fe>; 2]) -> Option<Fe12> {
         let f = self.machine.run(Loop { fixed: self, a, b, at })?;
         // A product of lines is never 0, and always has an inverse.
         let inverse = f.unpacked().inverse()?;
@@ -79,7 +76,7 @@ struct Loop<'a> {
     fixed: &'a Fixed,
     a: G1,
     b: G2,
-    at: [Option<At>; 2],
+    at: [Jacobian<Fe>; 2],
 }
 
 impl Task for Loop<'_> {
@@ -88,15 +85,20 @@ impl Task for Loop<'_> {
     #[inline(always)]
     fn run<B: Backend>(self) -> Option<Packed> {
         let lines = walk_alone::<B::Fq>(self.b)?;
-        let (ax, ay) = (B::Fq::splat(self.a.x.to_ark()), B::Fq::splat(self.a.y.to_ark()));
-        // Where a point is infinity its lines are 1.
-        let [first, second] = self.at.map(|at| at.unwrap_or(At { x: Fe::ZERO, y: Fe::ZERO }));
-        let (first, second) = (evaluation::<B::Fq>(first), evaluation::<B::Fq>(second));
+        let [ax, ay] = splat::<B::Fq>([self.a.x, self.a.y]);
+        // A line times y: y + (slope·(−x) + shift·v)·w at an affine point, Y + (slope·(−XZ) + shift·Z³·v)·w at a
+        // Jacobian one. Each times the other's Y; 1 at infinity, where Y is 1.
+        let [p, q] = self.at;
+        let [first, second] =
+            [(p, q.y), (q, p.y)].map(|(p, y)| [p.x.mul(p.z).mul(y).neg(), p.z.square().mul(p.z).mul(y)]);
+        let (first, second) = (splat::<B::Fq>(first), splat::<B::Fq>(second));
+        let [both, square] = splat::<B::Fq>([p.y.mul(q.y), p.y.mul(q.y).square()]);
         let mut steps = steps().into_iter();
         let mut f = Flat::<B::Fq>::one();
         for (line, [c, d]) in lines.into_iter().zip(&self.fixed.steps) {
-            let line = Six { c0: line.c0.scale(ay), c1: line.c1.scale(ax), c2: line.c2 };
-            for product in products(line, evaluated(c, first), evaluated(d, second)) {
+            let [l0, l1, l2] = line;
+            let line = [l0.scaled(ay), l1.scaled(ax), l2];
+            for product in products(line, evaluated(c, first), evaluated(d, second), both, square) {
                 let Some(step) = steps.next() else { break };
                 if step.square {
                     f = f.square();
@@ -109,37 +111,46 @@ impl Task for Loop<'_> {
 }
 
 #[inline(always)]
-fn evaluation<L: Lanes<Fq>>(at: At) -> [L; 2] {
-    [L::splat(at.x.to_ark()), L::splat(at.y.to_ark())]
+fn splat<L: Lanes<Fq>>([a, b]: [Fe; 2]) -> [L; 2] {
+    [L::splat(a.to_ark()), L::splat(b.to_ark())]
 }
 
-/// `l1` and `l2` of the lines `1 + (l1 + l2·v)·w`.
+/// `l1` and `l2` of the lines `l0 + (l1 + l2·v)·w`.
 #[inline(always)]
-fn evaluated<L: Lanes<Fq>>([a, b, c, d]: &[Block; 4], [x, y]: [L; 2]) -> [Two<L>; 2] {
-    let slope = Two { c0: L::from_block(a), c1: L::from_block(b) };
-    let shift = Two { c0: L::from_block(c), c1: L::from_block(d) };
-    [slope.scale(x), shift.scale(y)]
+fn evaluated<L: Slack<Fq>>([a, b, c, d]: &[Block; 4], [x, y]: [L; 2]) -> [Flat<L>; 2] {
+    let slope = Flat { re: L::from_block(a), im: L::from_block(b) };
+    let shift = Flat { re: L::from_block(c), im: L::from_block(d) };
+    [slope.scaled(x), shift.scaled(y)]
 }
 
-/// Eight steps' products `(b0 + (b1 + b2·v)·w)·(1 + (c1 + c2·v)·w)·(1 + (d1 + d2·v)·w)`.
+/// Eight steps' products, a step in each lane: `(b0 + (b1 + b2·v)·w)` times
+/// `n² + v·(c1 + c2·v)(d1 + d2·v) + n·(c1 + d1 + (c2 + d2)·v)·w`, which is `n·(n + (c1 + c2·v)·w)(n + (d1 + d2·v)·w)`
+/// up to a factor.
 #[inline(always)]
-fn products<L: Slack<Fq>>(b: Six<L>, [c1, c2]: [Two<L>; 2], [d1, d2]: [Two<L>; 2]) -> [Flat<L>; LANES] {
-    let zero = L::splat(Fq::ZERO);
-    let none = Two { c0: zero, c1: zero };
-    // The two monic ones: (1 + v·cd) + (c + d)·w.
-    let cd = Six { c0: c1, c1: c2, c2: none }.mul_by_01(d1, d2).times_v();
-    let even = Six { c0: cd.c0.add(Two::splat(Fe2::ONE)), ..cd };
-    let odd = Six { c0: c1.add(d1), c1: c2.add(d2), c2: none };
-    let f = Twelve { c0: even, c1: odd }.mul_by_line(b.c0, b.c1, b.c2);
-    let each = [f.c0.c0, f.c1.c0, f.c0.c1, f.c1.c1, f.c0.c2, f.c1.c2, none, none];
-    let (mut re, mut im) = ([zero; LANES], [zero; LANES]);
-    for ((re, im), c) in re.iter_mut().zip(&mut im).zip(each) {
-        (*re, *im) = (c.c0, c.c1);
-    }
-    let (re, im) = (L::transpose(re), L::transpose(im));
-    let mut out = [Flat { re: zero, im: zero }; LANES];
-    for (out, (re, im)) in out.iter_mut().zip(re.into_iter().zip(im)) {
-        *out = Flat { re, im };
-    }
-    out
+fn products<L: Slack<Fq>>(
+    [b0, b1, b2]: [Flat<L>; 3],
+    [c1, c2]: [Flat<L>; 2],
+    [d1, d2]: [Flat<L>; 2],
+    n: L,
+    square: L,
+) -> [Flat<L>; LANES] {
+    let (d1, d2) = (d1.factor(), d2.factor());
+    let e0 = Flat::of_products([(c2, d2)]).times_xi();
+    let e0 = Flat { re: e0.re.plus(square).settled::<0>(), im: e0.im };
+    let e1 = Flat::of_products([(c1, d1)]);
+    let e2 = Flat::of_products([(c1, d2), (c2, d1)]);
+    let o0 = c1.plus(d1.value).settled::<0>().scaled(n);
+    let o1 = c2.plus(d2.value).settled::<0>().scaled(n);
+    let (xi_e2, xi_o1) = (e2.times_xi(), o1.times_xi());
+    // Three products of 4p · 4p at most.
+    let (b0, b1, b2) = (b0.factor(), b1.factor(), b2.factor());
+    let each = [
+        Flat::of_products([(e0, b0), (xi_o1, b2)]),
+        Flat::of_products([(o0, b0), (e0, b1), (xi_e2, b2)]),
+        Flat::of_products([(e1, b0), (o0, b1)]),
+        Flat::of_products([(o1, b0), (e1, b1), (e0, b2)]),
+        Flat::of_products([(e2, b0), (o1, b1), (o0, b2)]),
+        Flat::of_products([(e2, b1), (e1, b2)]),
+    ];
+    Flat::transpose(&each)
 }

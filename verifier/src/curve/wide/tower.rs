@@ -76,9 +76,9 @@ impl<L: Lanes<Fq>> Two<L> {
 /// An element of `F_p⁶` in each lane.
 #[derive(Clone, Copy)]
 pub(super) struct Six<L> {
-    pub(super) c0: Two<L>,
-    pub(super) c1: Two<L>,
-    pub(super) c2: Two<L>,
+    c0: Two<L>,
+    c1: Two<L>,
+    c2: Two<L>,
 }
 
 impl<L: Lanes<Fq>> Six<L> {
@@ -117,8 +117,8 @@ impl<L: Lanes<Fq>> Six<L> {
 /// An element of `F_p¹²` in each lane.
 #[derive(Clone, Copy)]
 pub(super) struct Twelve<L> {
-    pub(super) c0: Six<L>,
-    pub(super) c1: Six<L>,
+    c0: Six<L>,
+    c1: Six<L>,
 }
 
 impl<L: Lanes<Fq>> Twelve<L> {
@@ -137,14 +137,6 @@ impl<L: Lanes<Fq>> Twelve<L> {
         let ab = self.c0.mul(self.c1);
         let sum = self.c0.add(self.c1).mul(self.c0.add(self.c1.times_v()));
         Twelve { c0: sum.sub(ab).sub(ab.times_v()), c1: ab.add(ab) }
-    }
-
-    #[inline(always)]
-    pub(super) fn mul_by_line(self, l0: Two<L>, l1: Two<L>, l2: Two<L>) -> Self {
-        let a = Six { c0: self.c0.c0.mul(l0), c1: self.c0.c1.mul(l0), c2: self.c0.c2.mul(l0) };
-        let b = self.c1.mul_by_01(l1, l2);
-        let c1 = self.c0.add(self.c1).mul_by_01(l0.add(l1), l2).sub(a).sub(b);
-        Twelve { c0: a.add(b.times_v()), c1 }
     }
 
     #[inline(always)]
