@@ -3,13 +3,13 @@
 //!
 //! Homogeneous coordinates with a fourth one, `V = 3b′Z`, which spares each doubling the product with `3b′`.
 
-use super::flat::Flat;
+use super::flat::{Flat, Packed};
 use super::walk::{Step, steps};
 use crate::curve::fe2::Fe2;
-use crate::curve::g2::{STEPS, TRIPLE_B, psi};
+use crate::curve::g2::{self, STEPS, TRIPLE_B, psi};
 use crate::curve::point::G2;
 use ark_bn254::Fq;
-use veilpass_kernels::{LANES, Slack};
+use veilpass_kernels::{Backend, LANES, Machine, Slack, Task};
 
 /// `X, Y, Z, V` in the first lanes.
 struct Walker<L>(Flat<L>);
@@ -74,34 +74,57 @@ impl<L: Slack<Fq>> Walker<L> {
     }
 }
 
-/// Walks a point of the twist. Its lines, eight steps in each vector; `None` if it is not in the subgroup.
-#[inline(always)]
-pub(super) fn walk_alone<L: Slack<Fq>>(q: G2) -> Option<Vec<[Flat<L>; 3]>> {
-    let first = psi(q);
-    let second = psi(first);
-    let enter = [q, q.neg(), first, first.neg(), second, second.neg()];
-    let mut points = Vec::with_capacity(enter.len());
-    for p in enter {
-        points.push(Flat::<L>::enter(&[p.x, p.y, Fe2::ZERO, Fe2::ZERO, Fe2::ZERO, Fe2::ZERO]));
-    }
-    let mut walker = Walker(Flat::enter(&[q.x, q.y, Fe2::ONE, TRIPLE_B, Fe2::ZERO, Fe2::ZERO]));
-    let mut lines = Vec::with_capacity(STEPS.div_ceil(LANES));
-    let mut eight = Vec::with_capacity(LANES);
-    for (n, Step { image, negative, .. }) in steps().into_iter().enumerate() {
-        let point = image.and_then(|image| points.get(2 * image + usize::from(negative)));
-        let line = match point {
-            Some(point) => walker.add(*point),
-            None => walker.double(),
-        };
-        eight.push(line);
-        if eight.len() == LANES || n + 1 == STEPS {
-            let [l0, l1, l2, ..] = Flat::transpose(&eight);
-            lines.push([l0, l1, l2]);
-            eight.clear();
+/// The coefficients of eight steps' lines, a step in each lane.
+pub(crate) type Eight = [Packed; 3];
+
+/// Walks a point of the twist. Its lines; `None` if it is not in the subgroup.
+pub(crate) fn walk_alone(machine: Machine, q: G2) -> Option<Vec<Eight>> {
+    machine.run(Walk { machine, q })
+}
+
+/// Is this point of the twist in the subgroup? [`g2::in_subgroup`], or where the processor has wide multipliers by the
+/// end of its walk.
+pub(crate) fn is_inside(q: G2) -> bool {
+    let machine = Machine::detect();
+    if machine == Machine::portable() { g2::in_subgroup(q) } else { walk_alone(machine, q).is_some() }
+}
+
+struct Walk {
+    machine: Machine,
+    q: G2,
+}
+
+impl Task for Walk {
+    type Out = Option<Vec<Eight>>;
+
+    #[inline(always)]
+    fn run<B: Backend>(self) -> Option<Vec<Eight>> {
+        let Walk { machine, q } = self;
+        let first = psi(q);
+        let second = psi(first);
+        let enter = [q, q.neg(), first, first.neg(), second, second.neg()];
+        let mut points = Vec::with_capacity(enter.len());
+        for p in enter {
+            points.push(Flat::<B::Fq>::enter(&[p.x, p.y, Fe2::ZERO, Fe2::ZERO, Fe2::ZERO, Fe2::ZERO]));
         }
+        let mut walker = Walker(Flat::enter(&[q.x, q.y, Fe2::ONE, TRIPLE_B, Fe2::ZERO, Fe2::ZERO]));
+        let mut lines = Vec::with_capacity(STEPS.div_ceil(LANES));
+        let mut eight = Vec::with_capacity(LANES);
+        for (n, Step { image, negative, .. }) in steps().into_iter().enumerate() {
+            let point = image.and_then(|image| points.get(2 * image + usize::from(negative)));
+            eight.push(match point {
+                Some(point) => walker.add(*point),
+                None => walker.double(),
+            });
+            if eight.len() == LANES || n + 1 == STEPS {
+                let [l0, l1, l2, ..] = Flat::transpose(&eight);
+                lines.push([l0.write(machine), l1.write(machine), l2.write(machine)]);
+                eight.clear();
+            }
+        }
+        let [x, y, z, ..] = walker.0.leave();
+        let end = psi(second).neg();
+        let there = !z.is_zero() && x == end.x.mul(z) && y == end.y.mul(z);
+        there.then_some(lines)
     }
-    let [x, y, z, ..] = walker.0.leave();
-    let end = psi(second).neg();
-    let there = !z.is_zero() && x == end.x.mul(z) && y == end.y.mul(z);
-    there.then_some(lines)
 }

@@ -111,7 +111,7 @@ impl<L: Slack<Fq>> Flat<L> {
     }
 
     #[inline(always)]
-    fn read(packed: &Packed) -> Self {
+    pub(super) fn read(packed: &Packed) -> Self {
         Flat { re: L::from_block(&packed.re), im: L::from_block(&packed.im) }
     }
 

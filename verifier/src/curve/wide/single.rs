@@ -1,7 +1,7 @@
 //! The pairing of a single proof in lanes. All lines are there before the loop begins: those of a step are multiplied
 //! first, eight steps with each instruction, so that the loop has one product for each step.
 
-use super::alone::walk_alone;
+use super::alone::{Eight, walk_alone};
 use super::flat::{Flat, Packed};
 use super::walk::steps;
 use crate::curve::fe::Fe;
@@ -33,7 +33,8 @@ impl Fixed {
 
     /// `e(A, B) · e(P₁, Q₁) · e(P₂, Q₂)` with the fixed `Q`. Nothing comes out if B is not in the subgroup.
     pub(crate) fn pairing(&self, a: G1, b: G2, at: [Jacobian<Fe>; 2]) -> Option<Fe12> {
-        let f = self.machine.run(Loop { fixed: self, a, b, at })?;
+        let of_b = walk_alone(self.machine, b)?;
+        let f = self.machine.run(Loop { fixed: self, a, of_b: &of_b, at });
         // A product of lines is never 0, and always has an inverse.
         let inverse = f.unpacked().inverse()?;
         Some(final_power(f, Packed::of(self.machine, inverse)).unpacked())
@@ -75,16 +76,15 @@ impl Task for Enter<'_> {
 struct Loop<'a> {
     fixed: &'a Fixed,
     a: G1,
-    b: G2,
+    of_b: &'a [Eight],
     at: [Jacobian<Fe>; 2],
 }
 
 impl Task for Loop<'_> {
-    type Out = Option<Packed>;
+    type Out = Packed;
 
     #[inline(always)]
-    fn run<B: Backend>(self) -> Option<Packed> {
-        let lines = walk_alone::<B::Fq>(self.b)?;
+    fn run<B: Backend>(self) -> Packed {
         let [ax, ay] = splat::<B::Fq>([self.a.x, self.a.y]);
         // A line times y: y + (slope·(−x) + shift·v)·w at an affine point, Y + (slope·(−XZ) + shift·Z³·v)·w at a
         // Jacobian one. Each times the other's Y; 1 at infinity, where Y is 1.
@@ -95,9 +95,8 @@ impl Task for Loop<'_> {
         let [both, square] = splat::<B::Fq>([p.y.mul(q.y), p.y.mul(q.y).square()]);
         let mut steps = steps().into_iter();
         let mut f = Flat::<B::Fq>::one();
-        for (line, [c, d]) in lines.into_iter().zip(&self.fixed.steps) {
-            let [l0, l1, l2] = line;
-            let line = [l0.scaled(ay), l1.scaled(ax), l2];
+        for ([l0, l1, l2], [c, d]) in self.of_b.iter().zip(&self.fixed.steps) {
+            let line = [Flat::read(l0).scaled(ay), Flat::read(l1).scaled(ax), Flat::read(l2)];
             for product in products(line, evaluated(c, first), evaluated(d, second), both, square) {
                 let Some(step) = steps.next() else { break };
                 if step.square {
@@ -106,7 +105,7 @@ impl Task for Loop<'_> {
                 f = f.mul(product);
             }
         }
-        Some(f.write(self.fixed.machine))
+        f.write(self.fixed.machine)
     }
 }
 
