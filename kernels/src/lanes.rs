@@ -58,6 +58,7 @@ pub trait Lanes<F: Field>: Copy {
 /// Values may be anything from 0 to 84p (five limbs of 52 bits hold no more), and the caller keeps the account. What
 /// comes of [`Slack::plus`] and [`Slack::minus`] is loose: limbs carry nothing on yet and the value may be negative. It may
 /// be arranged, added and subtracted further, a hundred terms at most; before a product it is settled or trimmed.
+/// [`Lanes::mul`] and [`Lanes::two_products`] take such values too, and come out as [`Slack::finish`] does.
 pub trait Slack<F: Field>: Lanes<F> {
     /// Products that wait for one reduction; at most 24 of them, and together below `(84p)²`.
     type Sum: Copy;

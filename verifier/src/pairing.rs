@@ -118,24 +118,27 @@ impl PreparedKey {
     pub(crate) fn judge(&self, item: &Item<'_>) -> Result<(), Flaw> {
         let t = &*self.tables;
         let (Points { a, b, c }, statement) = (item.points, item.statement);
-        let commitment = || {
-            let mut terms = Vec::with_capacity(ROOM);
-            terms.extend(t.ic_constant);
-            for (table, x) in t.ic.iter().skip(1).zip(statement.to_array()) {
-                table.multiple(x.into_bigint(), &mut terms);
-            }
-            sum(&terms)
-        };
+        let paired = || [Jacobian::INFINITY, self.commitment(statement), Jacobian::of(c)];
         let product = if let Some(fixed) = &t.fixed {
-            let [_, at @ ..] = self.finite([Jacobian::INFINITY, commitment(), Jacobian::of(c)]);
+            let [_, at @ ..] = self.finite(paired());
             fixed.pairing(a, b, at).ok_or(Flaw::Outside)?
         } else {
             let of_b = walk_one(b).ok_or(Flaw::Outside)?;
-            let at = self.at([Jacobian::INFINITY, commitment(), Jacobian::of(c)]);
             // A product of lines is never 0.
-            miller::product_with(a, &of_b, &at, &t.lines).final_exponentiation().ok_or(Flaw::Invalid)?
+            let product = miller::product_with(a, &of_b, &self.at(paired()), &t.lines);
+            product.final_exponentiation().ok_or(Flaw::Invalid)?
         };
         if product == t.alpha_beta { Ok(()) } else { Err(Flaw::Invalid) }
+    }
+
+    /// `IC₀ + Σ xᵢ·ICᵢ`.
+    fn commitment(&self, statement: &Statement) -> Jacobian<Fe> {
+        let mut terms = Vec::with_capacity(ROOM);
+        terms.extend(self.tables.ic_constant);
+        for (table, x) in self.tables.ic.iter().skip(1).zip(statement.to_array()) {
+            table.multiple(x.into_bigint(), &mut terms);
+        }
+        sum(&terms)
     }
 
     /// Points that are paired with β, −γ and −δ. Where those are infinity, so may these be.
@@ -319,6 +322,56 @@ mod tests {
             assert_eq!(single.iter().map(|v| v.is_ok()).collect::<Vec<_>>(), pattern);
             assert_eq!(key.check_batch(&items, &mut rng), single, "{pattern:?}");
         }
+    }
+
+    /// With the lanes and without them: good proofs, bad ones, B outside its subgroup or off its curve; and a statement whose
+    /// commitment is infinity.
+    #[test]
+    fn lanes_give_the_verdicts_of_one_product_after_the_other() {
+        let (trapdoor, key) = prepared();
+        let mut plain = PreparedKey::new(key.key().clone()).unwrap();
+        Arc::get_mut(&mut plain.tables).unwrap().fixed = None;
+        let mut rng = StdRng::seed_from_u64(6);
+        let mut statements: Vec<Statement> = (0..3).map(|_| any_statement(&mut rng)).collect();
+        let mut values = statements[0].to_array();
+        let others = trapdoor.ic[1..PUBLIC_INPUTS].iter().zip(values).map(|(ic, x)| *ic * x).sum::<Fr>();
+        values[PUBLIC_INPUTS - 1] = -(trapdoor.ic[0] + others) / trapdoor.ic[PUBLIC_INPUTS];
+        statements.push(Statement::from_array(values));
+        assert!(key.commitment(&statements[3]).to_affine().is_none());
+        let (mut good, mut outside) = (0, 0);
+        for statement in &statements {
+            let proof = trapdoor.simulate(statement, &mut rng);
+            let mut cases = vec![proof, Trapdoor::from_seed(2).simulate(statement, &mut rng)];
+            cases.push(trapdoor.simulate(&statements[1], &mut rng));
+            for x in 0..24 {
+                let mut bad = proof;
+                bad[32..96].fill(0);
+                bad[32] = x;
+                cases.push(bad);
+                // And C no point either: B is named first.
+                bad[127] ^= 0x40;
+                cases.push(bad);
+            }
+            for part in [0..32, 32..96, 96..128] {
+                let mut bad = proof;
+                bad[part.end - 1] ^= 0x80;
+                cases.push(bad);
+                bad[part].fill(0xff);
+                cases.push(bad);
+            }
+            for bytes in cases {
+                let verdict = key.check_bytes(statement, &bytes);
+                assert_eq!(verdict, plain.check_bytes(statement, &bytes));
+                good += usize::from(verdict.is_ok());
+                let points = Points::read(&bytes);
+                outside += usize::from(points.is_ok_and(|p| walk_one(p.b).is_none()));
+                if let Ok(proof) = Proof::from_bytes(&bytes) {
+                    assert_eq!(key.check(statement, &proof).is_ok(), verdict.is_ok());
+                    assert_eq!(key.check(statement, &proof), plain.check(statement, &proof));
+                }
+            }
+        }
+        assert!(good == 5 && outside > 20, "{good} {outside}");
     }
 
     /// Two proofs that are wrong in opposite ways: their plain product holds, so equal weights would

@@ -52,19 +52,14 @@ impl<L: Slack<Fq>> Sum<L> {
 
 /// Lane by lane, what [`Slack::arrange`] takes for step `i` of a product: `wᵏ⁻ⁱ` of the one factor, from the second vector
 /// where `ξ` has come out.
-const TURNS: [[u64; LANES]; 6] = {
-    let mut turns = [[6; LANES]; 6];
-    let mut i = 0;
-    while i < 6 {
-        let mut k = 0;
-        while k < 6 {
-            turns[i][k] = if k < i { 8 + 6 + k - i } else { k - i } as u64;
-            k += 1;
-        }
-        i += 1;
-    }
-    turns
-};
+const TURNS: [[u64; LANES]; 6] = [
+    [0, 1, 2, 3, 4, 5, 6, 6],
+    [13, 0, 1, 2, 3, 4, 6, 6],
+    [12, 13, 0, 1, 2, 3, 6, 6],
+    [11, 12, 13, 0, 1, 2, 6, 6],
+    [10, 11, 12, 13, 0, 1, 6, 6],
+    [9, 10, 11, 12, 13, 0, 6, 6],
+];
 
 /// For a square: the four products that make up each coefficient. Of the left factors those above 7 are taken twice,
 /// of the right ones those above 7 times `ξ`; 6 is 0.
@@ -175,10 +170,7 @@ impl<L: Slack<Fq>> Flat<L> {
     /// Times a number in each lane.
     #[inline(always)]
     pub(super) fn scaled(self, by: L) -> Self {
-        let (mut re, mut im) = (L::nothing(), L::nothing());
-        L::accumulate(&mut re, self.re, by);
-        L::accumulate(&mut im, self.im, by);
-        Flat { re: L::finish(re), im: L::finish(im) }
+        Flat { re: self.re.mul(by), im: self.im.mul(by) }
     }
 
     /// Lane `i` of vector `j` becomes lane `j` of vector `i`; what is missing is 0.

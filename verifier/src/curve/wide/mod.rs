@@ -1,6 +1,7 @@
-//! A batch's work in eight lanes: weights, walks and lines of eight proofs with each instruction, where the
-//! processor has wide multipliers. [`super::g1::weigh`], [`super::g2::walk`] and [`super::miller::product`] are the same for one
-//! proof after the other; the tests hold one against the other.
+//! Work in eight lanes, where the processor has wide multipliers. Of a batch: weights, walks and lines of eight proofs
+//! with each instruction. [`super::g1::weigh`], [`super::g2::walk`] and [`super::miller::product`] are the same for one
+//! proof after the other; the tests hold one against the other. Of a single proof: what does not wait for each other lies
+//! side by side ([`flat`], [`alone`], [`single`], [`sum()`]).
 //!
 //! Vectors pass through no closure: closures do not have the machine's instructions.
 

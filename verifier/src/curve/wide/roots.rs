@@ -10,10 +10,12 @@ const FEW: usize = 3;
 /// `x^((p − 3)/4)` of each number ([`Fe::root_power`]), in lanes where the processor can: of more than eight numbers in
 /// two vectors, so that one works while the other waits for its product.
 pub(crate) fn root_powers(values: &[Fe]) -> Vec<Fe> {
-    let wide = match values.len() {
-        ..FEW => None,
-        ..=LANES => Machine::detect().run(RootPowers::<1>(values)),
-        _ => Machine::detect().run(RootPowers::<2>(values)),
+    let wide = if values.len() < FEW {
+        None
+    } else if values.len() <= LANES {
+        Machine::detect().run(RootPowers::<1>(values))
+    } else {
+        Machine::detect().run(RootPowers::<2>(values))
     };
     wide.unwrap_or_else(|| values.iter().map(|x| x.root_power()).collect())
 }

@@ -86,9 +86,9 @@ impl Task for Loop<'_> {
     #[inline(always)]
     fn run<B: Backend>(self) -> Packed {
         let [ax, ay] = splat::<B::Fq>([self.a.x, self.a.y]);
-        // A line times y: y + (slope·(−x) + shift·v)·w at an affine point, Y + (slope·(−XZ) + shift·Z³·v)·w at a
-        // Jacobian one. Each times the other's Y; 1 at infinity, where Y is 1.
-        let [p, q] = self.at;
+        // A line times y: y + (slope·(−x) + shift·v)·w, or Y + (slope·(−XZ) + shift·Z³·v)·w at (X/Z², Y/Z³). Each times
+        // the other's Y. At infinity the line is 1: there Y must not be 0.
+        let [p, q] = self.at.map(|p| if p.z.is_zero() { Jacobian::INFINITY } else { p });
         let [first, second] =
             [(p, q.y), (q, p.y)].map(|(p, y)| [p.x.mul(p.z).mul(y).neg(), p.z.square().mul(p.z).mul(y)]);
         let (first, second) = (splat::<B::Fq>(first), splat::<B::Fq>(second));
@@ -114,7 +114,7 @@ fn splat<L: Lanes<Fq>>([a, b]: [Fe; 2]) -> [L; 2] {
     [L::splat(a.to_ark()), L::splat(b.to_ark())]
 }
 
-/// `l1` and `l2` of the lines `l0 + (l1 + l2·v)·w`.
+/// `c1` and `c2` of eight lines `n + (c1 + c2·v)·w`.
 #[inline(always)]
 fn evaluated<L: Slack<Fq>>([a, b, c, d]: &[Block; 4], [x, y]: [L; 2]) -> [Flat<L>; 2] {
     let slope = Flat { re: L::from_block(a), im: L::from_block(b) };
@@ -123,8 +123,7 @@ fn evaluated<L: Slack<Fq>>([a, b, c, d]: &[Block; 4], [x, y]: [L; 2]) -> [Flat<L
 }
 
 /// Eight steps' products, a step in each lane: `(b0 + (b1 + b2·v)·w)` times
-/// `n² + v·(c1 + c2·v)(d1 + d2·v) + n·(c1 + d1 + (c2 + d2)·v)·w`, which is `n·(n + (c1 + c2·v)·w)(n + (d1 + d2·v)·w)`
-/// up to a factor.
+/// `(n + (c1 + c2·v)·w)·(n + (d1 + d2·v)·w) = n² + v·(c1 + c2·v)(d1 + d2·v) + n·(c1 + d1 + (c2 + d2)·v)·w`.
 #[inline(always)]
 fn products<L: Slack<Fq>>(
     [b0, b1, b2]: [Flat<L>; 3],

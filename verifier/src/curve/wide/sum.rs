@@ -24,51 +24,29 @@ struct Eight<L> {
 }
 
 impl<L: Slack<Fq>> Eight<L> {
-    #[inline(always)]
-    fn product(a: L, b: L) -> L {
-        Eight::two_products(a, b, None)
-    }
-
-    #[inline(always)]
-    fn two_products(a: L, b: L, others: Option<(L, L)>) -> L {
-        let mut sum = L::nothing();
-        L::accumulate(&mut sum, a, b);
-        if let Some((c, d)) = others {
-            L::accumulate(&mut sum, c, d);
-        }
-        L::finish(sum)
-    }
-
     /// Renes, Costello, Batina, "Complete addition formulas for prime order elliptic curves" (ePrint 2015/1060), algorithm
     /// 7 with `3b = 9`: no exceptions, since no point of this curve has order two. Sums of two products stay below 60p².
     #[inline(always)]
     fn add(self, o: Self) -> Self {
-        let xx = Eight::product(self.x, o.x);
-        let yy = Eight::product(self.y, o.y);
-        let zz = Eight::product(self.z, o.z);
-        let xy = Eight::product(self.x.plus(self.y).settled::<0>(), o.x.plus(o.y).settled::<0>());
-        let yz = Eight::product(self.y.plus(self.z).settled::<0>(), o.y.plus(o.z).settled::<0>());
-        let xz = Eight::product(self.x.plus(self.z).settled::<0>(), o.x.plus(o.z).settled::<0>());
+        let xx = self.x.mul(o.x);
+        let yy = self.y.mul(o.y);
+        let zz = self.z.mul(o.z);
+        let xy = self.x.plus(self.y).settled::<0>().mul(o.x.plus(o.y).settled::<0>());
+        let yz = self.y.plus(self.z).settled::<0>().mul(o.y.plus(o.z).settled::<0>());
+        let xz = self.x.plus(self.z).settled::<0>().mul(o.x.plus(o.z).settled::<0>());
         // x₁y₂ + x₂y₁ and so on: from −2.1p to 1.2p.
         let xy = xy.minus(xx).minus(yy).settled::<3>();
         let yz = yz.minus(yy).minus(zz).settled::<3>();
-        let xz = Eight::nine_times(xz.minus(xx).minus(zz)).trimmed::<20>();
+        let xz = nine_times(xz.minus(xx).minus(zz)).trimmed::<20>();
         let minus_xz = L::splat(Fq::ZERO).minus(xz).settled::<2>();
-        let zz = Eight::nine_times(zz);
+        let zz = nine_times(zz);
         let xx = xx.plus(xx).plus(xx).settled::<0>();
         let (less, more) = (yy.minus(zz).settled::<10>(), yy.plus(zz).trimmed::<0>());
         Eight {
-            x: Eight::two_products(xy, less, Some((yz, minus_xz))),
-            y: Eight::two_products(less, more, Some((xz, xx))),
-            z: Eight::two_products(more, yz, Some((xx, xy))),
+            x: L::two_products(xy, less, yz, minus_xz),
+            y: L::two_products(less, more, xz, xx),
+            z: L::two_products(more, yz, xx, xy),
         }
-    }
-
-    #[inline(always)]
-    fn nine_times(x: L) -> L {
-        let two = x.plus(x);
-        let four = two.plus(two);
-        four.plus(four).plus(x)
     }
 
     #[inline(always)]
@@ -88,6 +66,14 @@ impl<L: Slack<Fq>> Eight<L> {
             z: self.z.arrange(self.z, from),
         }
     }
+}
+
+/// `9x`, loose.
+#[inline(always)]
+fn nine_times<L: Slack<Fq>>(x: L) -> L {
+    let two = x.plus(x);
+    let four = two.plus(two);
+    four.plus(four).plus(x)
 }
 
 struct SumOf<'a>(&'a [G1]);
