@@ -155,6 +155,19 @@ impl Machine {
         }
     }
 
+    /// Runs a task if this machine has vectors. The task is not compiled for the other.
+    #[inline]
+    pub fn run_wide<T: Task>(self, task: T) -> Option<T::Out> {
+        match self.0 {
+            Kind::Portable => {
+                drop(task);
+                None
+            }
+            #[cfg(target_arch = "x86_64")]
+            Kind::Ifma => Some(crate::ifma::run(task)),
+        }
+    }
+
     /// Runs a task on this machine.
     #[inline]
     pub fn run<T: Task>(self, task: T) -> T::Out {

@@ -4,6 +4,7 @@
 //! Homogeneous coordinates with a fourth one, `V = 3b′Z`, which spares each doubling the product with `3b′`.
 
 use super::flat::{Flat, Packed};
+use super::run;
 use super::walk::{Step, steps};
 use crate::curve::fe2::Fe2;
 use crate::curve::g2::{self, STEPS, TRIPLE_B, psi};
@@ -79,7 +80,7 @@ pub(crate) type Eight = [Packed; 3];
 
 /// Walks a point of the twist. Its lines; `None` if it is not in the subgroup.
 pub(crate) fn walk_alone(machine: Machine, q: G2) -> Option<Vec<Eight>> {
-    machine.run(Walk { machine, q })
+    run(machine, Walk { machine, q })?
 }
 
 /// Is this point of the twist in the subgroup? [`g2::in_subgroup`], or where the processor has wide multipliers by the

@@ -31,6 +31,14 @@ use veilpass_kernels::{Backend, LANES, Lanes, Machine, Task};
 use walk::{Lines, Unused, enter, walk};
 use weigh::weigh;
 
+/// Runs a task of a single proof. Machines without vectors have a better plan, so that it is compiled for them in tests only.
+fn run<T: Task>(machine: Machine, task: T) -> Option<T::Out> {
+    #[cfg(test)]
+    return Some(machine.run(task));
+    #[cfg(not(test))]
+    machine.run_wide(task)
+}
+
 /// Eight points.
 #[derive(Clone, Copy)]
 struct Points<C> {

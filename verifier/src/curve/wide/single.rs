@@ -3,6 +3,7 @@
 
 use super::alone::{Eight, walk_alone};
 use super::flat::{Flat, Packed};
+use super::run;
 use super::walk::steps;
 use crate::curve::fe::Fe;
 use crate::curve::fe12::{Fe12, final_power};
@@ -28,13 +29,13 @@ impl Fixed {
     }
 
     pub(crate) fn on(machine: Machine, lines: &[[Line; 2]]) -> Fixed {
-        Fixed { machine, steps: machine.run(Enter(lines)) }
+        Fixed { machine, steps: run(machine, Enter(lines)).unwrap_or_default() }
     }
 
     /// `e(A, B) · e(P₁, Q₁) · e(P₂, Q₂)` with the fixed `Q`. Nothing comes out if B is not in the subgroup.
     pub(crate) fn pairing(&self, a: G1, b: G2, at: [Jacobian<Fe>; 2]) -> Option<Fe12> {
         let of_b = walk_alone(self.machine, b)?;
-        let f = self.machine.run(Loop { fixed: self, a, of_b: &of_b, at });
+        let f = Packed::out_of(self.machine, Loop { fixed: self, a, of_b: &of_b, at });
         // A product of lines is never 0, and always has an inverse.
         let inverse = f.unpacked().inverse()?;
         Some(final_power(f, Packed::of(self.machine, inverse)).unpacked())

@@ -11,8 +11,7 @@ const FEW: usize = 12;
 
 /// The sum of these points, if there are many of them and the processor has wide multipliers.
 pub(crate) fn sum(points: &[G1]) -> Option<Jacobian<Fe>> {
-    let machine = Machine::detect();
-    (points.len() >= FEW && machine != Machine::portable()).then(|| machine.run(SumOf(points)))
+    if points.len() < FEW { None } else { Machine::detect().run_wide(SumOf(points)) }
 }
 
 /// Eight points in homogeneous coordinates `(X/Z, Y/Z)`; infinity is `(0, 1, 0)`. Values from 0 to 2p.
