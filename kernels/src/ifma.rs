@@ -123,20 +123,15 @@ fn accumulate(t: &mut [__m512i; 10], a: [__m512i; 5], b: [__m512i; 5]) {
 /// Montgomery's reduction. A sum of 16 products, below 16 · 4p², comes out below `p + 64p/84`.
 #[inline(always)]
 fn montgomery<F: Field>(mut t: [__m512i; 10]) -> [__m512i; 5] {
-    let (p, n, mask) = (spread(F::P52), all(F::N52), all(MASK));
+    let (p, n) = (spread(F::P52), all(F::N52));
     for i in 0..5 {
         let q = simd!(_mm512_madd52lo_epu64(zero(), t[i], n));
-        // With q·p the lowest limb becomes the next multiple of 2^52: what it carries on is known before q is.
-        let carried = simd!(_mm512_srli_epi64::<52>(_mm512_add_epi64(t[i], mask)));
-        t[i + 1] = simd!(_mm512_madd52hi_epu64(_mm512_add_epi64(t[i + 1], carried), p[0], q));
-        // The next q waits for this limb, so that its two products do not wait for each other.
-        let low = simd!(_mm512_madd52lo_epu64(zero(), p[1], q));
-        t[i + 1] = simd!(_mm512_add_epi64(t[i + 1], low));
-        t[i + 2] = simd!(_mm512_madd52hi_epu64(t[i + 2], p[1], q));
-        for j in 2..5 {
+        for j in 0..5 {
             t[i + j] = simd!(_mm512_madd52lo_epu64(t[i + j], p[j], q));
             t[i + j + 1] = simd!(_mm512_madd52hi_epu64(t[i + j + 1], p[j], q));
         }
+        // The lowest limb is a multiple of 2^52 now.
+        t[i + 1] = simd!(_mm512_add_epi64(t[i + 1], _mm512_srli_epi64::<52>(t[i])));
     }
     carry([t[5], t[6], t[7], t[8], t[9]])
 }
