@@ -11,7 +11,7 @@
 #![allow(clippy::needless_range_loop)]
 
 use crate::field::{Field, MASK};
-use crate::lanes::{Backend, Block, LANES, Lanes, Line, Task};
+use crate::lanes::{Backend, Block, LANES, Lanes, Line, Slack, Task};
 use ark_bn254::{Fq, Fr};
 use std::arch::x86_64::*;
 use std::marker::PhantomData;
@@ -360,5 +360,96 @@ impl<F: Field> Lanes<F> for Vector<F> {
             out[i] = simd!(_mm512_mask_blend_epi64(mask, self.0[i], negative.0[i]));
         }
         Vector::of(out)
+    }
+}
+
+/// `2^260 − p`, whose multiples are subtractions modulo 2^260.
+const fn complement(p: [u64; 5]) -> [u64; 5] {
+    [MASK + 1 - p[0], MASK - p[1], MASK - p[2], MASK - p[3], MASK - p[4]]
+}
+
+impl<F: Field> Vector<F> {
+    /// `⌊2^260/p⌋` or less: 84.
+    const QUOTIENT: u64 = (MASK + 1) / (F::P52[4] + 1);
+
+    #[inline(always)]
+    fn plus_p(self, times: u64) -> [__m512i; 5] {
+        let mut t = self.0;
+        for i in 0..5 {
+            t[i] = simd!(_mm512_add_epi64(t[i], all(times * F::P52[i])));
+        }
+        t
+    }
+}
+
+impl<F: Field> Slack<F> for Vector<F> {
+    type Sum = [__m512i; 10];
+
+    #[inline(always)]
+    fn arrange(self, other: Self, from: &[u64; LANES]) -> Self {
+        let mut out = self.0;
+        let from = load(from);
+        for i in 0..5 {
+            out[i] = simd!(_mm512_permutex2var_epi64(self.0[i], from, other.0[i]));
+        }
+        Vector::of(out)
+    }
+
+    #[inline(always)]
+    fn plus(self, other: Self) -> Self {
+        let mut t = self.0;
+        for i in 0..5 {
+            t[i] = simd!(_mm512_add_epi64(t[i], other.0[i]));
+        }
+        Vector::of(t)
+    }
+
+    #[inline(always)]
+    fn minus(self, other: Self) -> Self {
+        let mut t = self.0;
+        for i in 0..5 {
+            t[i] = simd!(_mm512_sub_epi64(t[i], other.0[i]));
+        }
+        Vector::of(t)
+    }
+
+    #[inline(always)]
+    fn settled<const K: u64>(self) -> Self {
+        Vector::of(carry(self.plus_p(K)))
+    }
+
+    /// Let v be the value and h its highest limb, which is off by less than 2^12 for what the others have not carried
+    /// on. With `q = ⌊84h/2^52⌋`, v − qp is not negative, since 84 < 2^260/p − 0.5 leaves more room than 2^12 where `q > 0`;
+    /// and below `p + 0.7p`, since `v < 84.7p`.
+    #[inline(always)]
+    fn trimmed<const K: u64>(self) -> Self {
+        let mut t = self.plus_p(K);
+        let high = simd!(_mm512_max_epi64(t[4], zero()));
+        let q = simd!(_mm512_madd52hi_epu64(zero(), high, all(Self::QUOTIENT)));
+        let less = complement(F::P52);
+        for i in 0..5 {
+            t[i] = simd!(_mm512_madd52lo_epu64(t[i], q, all(less[i])));
+            if i < 4 {
+                t[i + 1] = simd!(_mm512_madd52hi_epu64(t[i + 1], q, all(less[i])));
+            }
+        }
+        let mut t = carry(t);
+        t[4] = simd!(_mm512_and_si512(t[4], all(MASK)));
+        Vector::of(t)
+    }
+
+    #[inline(always)]
+    fn nothing() -> [__m512i; 10] {
+        [zero(); 10]
+    }
+
+    #[inline(always)]
+    fn accumulate(sum: &mut [__m512i; 10], a: Self, b: Self) {
+        accumulate(sum, a.0, b.0);
+    }
+
+    #[inline(always)]
+    fn finish(sum: [__m512i; 10]) -> Self {
+        Vector::of(montgomery::<F>(sum))
     }
 }

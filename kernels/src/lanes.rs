@@ -52,13 +52,41 @@ pub trait Lanes<F: Field>: Copy {
     fn negate_where(self, mask: u8) -> Self;
 }
 
+/// For the coefficients of one element of an extension field side by side: lanes change places, and sums are brought
+/// back only where the caller says so.
+///
+/// Values may be anything from 0 to 84p (five limbs of 52 bits hold no more), and the caller keeps the account. What
+/// comes of [`Slack::plus`] and [`Slack::minus`] is loose: limbs carry nothing on yet and the value may be negative. It may
+/// be arranged, added and subtracted further, a hundred terms at most; before a product it is settled or trimmed.
+/// [`Lanes::mul`] and [`Lanes::two_products`] take such values too, and come out as [`Slack::finish`] does.
+pub trait Slack<F: Field>: Lanes<F> {
+    /// Products that wait for one reduction; at most 24 of them, and together below `(84p)²`.
+    type Sum: Copy;
+    /// Lane i of the result is lane `from[i]` of the first vector, or lane `from[i] − 8` of the second.
+    fn arrange(self, other: Self, from: &[u64; LANES]) -> Self;
+    /// A loose sum.
+    fn plus(self, other: Self) -> Self;
+    /// A loose difference.
+    fn minus(self, other: Self) -> Self;
+    /// The value itself, `K·p` added; loose no more. For values from `−K·p`.
+    fn settled<const K: u64>(self) -> Self;
+    /// The same residue from 0 to 2p. For values from `−K·p` to `(84 − K)·p`.
+    fn trimmed<const K: u64>(self) -> Self;
+    /// No products.
+    fn nothing() -> Self::Sum;
+    /// `sum + a·b`.
+    fn accumulate(sum: &mut Self::Sum, a: Self, b: Self);
+    /// The sum of products reduced: where it was below `s·p²`, below `(s/84 + 1)·p`.
+    fn finish(sum: Self::Sum) -> Self;
+}
+
 /// A set of vectors that belong together.
 pub trait Backend: 'static {
     /// Whether it has vectors at all. A task that has a better plan without them asks first, and is then not
     /// compiled for the other.
     const WIDE: bool;
     /// Of the base field.
-    type Fq: Lanes<Fq>;
+    type Fq: Slack<Fq>;
     /// Of the scalar field.
     type Fr: Lanes<Fr>;
 
@@ -124,6 +152,19 @@ impl Machine {
             Kind::Portable => "portable",
             #[cfg(target_arch = "x86_64")]
             Kind::Ifma => "avx512ifma",
+        }
+    }
+
+    /// Runs a task if this machine has vectors. The task is not compiled for the other.
+    #[inline]
+    pub fn run_wide<T: Task>(self, task: T) -> Option<T::Out> {
+        match self.0 {
+            Kind::Portable => {
+                drop(task);
+                None
+            }
+            #[cfg(target_arch = "x86_64")]
+            Kind::Ifma => Some(crate::ifma::run(task)),
         }
     }
 

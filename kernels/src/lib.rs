@@ -20,6 +20,7 @@ mod ifma;
 #[cfg(feature = "sums")]
 mod inverse;
 mod lanes;
+#[cfg(feature = "sums")]
 mod matrix;
 #[cfg(feature = "sums")]
 mod msm;
@@ -42,7 +43,8 @@ pub use fft::Domain;
 pub use field::Field;
 #[cfg(feature = "sums")]
 pub use inverse::{Invert, invert_all};
-pub use lanes::{Backend, Block, LANES, Lanes, Line, Machine, Task};
+pub use lanes::{Backend, Block, LANES, Lanes, Line, Machine, Slack, Task};
+#[cfg(feature = "sums")]
 pub use matrix::Matrix;
 #[cfg(feature = "sums")]
 pub use msm::FixedBases;

@@ -4,7 +4,7 @@
 #![allow(clippy::needless_range_loop)]
 
 use crate::field::Field;
-use crate::lanes::{Block, LANES, Lanes, Line};
+use crate::lanes::{Block, LANES, Lanes, Line, Slack};
 use std::array::from_fn;
 
 /// Eight elements in ark's form.
@@ -93,5 +93,43 @@ impl<F: Field> Lanes<F> for Eight<F> {
     #[inline(always)]
     fn negate_where(self, mask: u8) -> Self {
         Eight(from_fn(|i| if mask >> i & 1 == 1 { -self.0[i] } else { self.0[i] }))
+    }
+}
+
+/// Always reduced, so that nothing is ever loose.
+impl<F: Field> Slack<F> for Eight<F> {
+    type Sum = Self;
+
+    #[inline(always)]
+    fn arrange(self, other: Self, from: &[u64; LANES]) -> Self {
+        Eight(from.map(|i| if i < 8 { self.0[i as usize] } else { other.0[i as usize - 8] }))
+    }
+    #[inline(always)]
+    fn plus(self, other: Self) -> Self {
+        self.add(other)
+    }
+    #[inline(always)]
+    fn minus(self, other: Self) -> Self {
+        self.sub(other)
+    }
+    #[inline(always)]
+    fn settled<const K: u64>(self) -> Self {
+        self
+    }
+    #[inline(always)]
+    fn trimmed<const K: u64>(self) -> Self {
+        self
+    }
+    #[inline(always)]
+    fn nothing() -> Self {
+        Eight([F::ZERO; LANES])
+    }
+    #[inline(always)]
+    fn accumulate(sum: &mut Self, a: Self, b: Self) {
+        *sum = sum.add(a.mul(b));
+    }
+    #[inline(always)]
+    fn finish(sum: Self) -> Self {
+        sum
     }
 }

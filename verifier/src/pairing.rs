@@ -6,10 +6,11 @@
 use crate::batch::{self, Flaw, Item};
 use crate::curve::fe::Fe;
 use crate::curve::fe12::Fe12;
-use crate::curve::g1::{At, Table};
-use crate::curve::g2::{Line, LooseLine, walk, walk_one};
+use crate::curve::g1::{At, Table, sum};
+use crate::curve::g2::{Line, walk, walk_one};
 use crate::curve::miller;
 use crate::curve::point::{G1, G2, Jacobian};
+use crate::curve::wide::Fixed;
 use crate::error::VerifyError;
 use crate::key::{KeyPoints, PUBLIC_INPUTS, VerifyingKey};
 use crate::lint::{KeyFault, lint};
@@ -43,12 +44,14 @@ struct Tables {
     /// α, and the points of the input commitment.
     alpha: Table,
     ic: Vec<Table>,
-    ic_constant: Jacobian<Fe>,
+    ic_constant: Option<G1>,
     alpha_beta: Fe12,
     /// Lines of β, −γ and −δ, step by step. Of a point at infinity (which no safe key has) those of another point: it is
     /// never evaluated.
     lines: Vec<Line>,
     finite: [bool; 3],
+    /// The lines of −γ and −δ once more, for lanes, where the processor has wide multipliers.
+    fixed: Option<Fixed>,
 }
 
 impl PreparedKey {
@@ -81,8 +84,10 @@ impl PreparedKey {
         let at = [at_alpha.filter(|_| beta_is_finite), None, None];
         // A product of lines is never 0.
         let alpha_beta = miller::product(&at, &lines).final_exponentiation().unwrap_or(Fe12::ONE);
-        let ic_constant = jacobian(constant);
-        let tables = Arc::new(Tables { alpha, ic, ic_constant, alpha_beta, lines, finite });
+        let ic_constant = G1::of(constant);
+        let (each, _) = lines.as_chunks::<3>();
+        let fixed = Fixed::of(&each.iter().map(|[_, gamma, delta]| [*gamma, *delta]).collect::<Vec<_>>());
+        let tables = Arc::new(Tables { alpha, ic, ic_constant, alpha_beta, lines, finite, fixed });
         Ok(PreparedKey { key, tables })
     }
 
@@ -99,9 +104,7 @@ impl PreparedKey {
     /// Checks one proof of one statement.
     pub fn check(&self, statement: &Statement, proof: &Proof) -> Result<(), ProofInvalid> {
         let points = proof.points().ok_or(ProofInvalid)?;
-        // A proof's B is in its subgroup.
-        let of_b = walk_one(points.b).ok_or(ProofInvalid)?;
-        self.check_walked(statement, &points, &of_b)
+        self.judge(&Item { statement, points }).map_err(|_| ProofInvalid)
     }
 
     /// Decodes a proof and checks it: what [`Proof::from_bytes`] and [`PreparedKey::check`] say one after the
@@ -113,39 +116,54 @@ impl PreparedKey {
 
     /// Subgroup and pairing of one proof.
     pub(crate) fn judge(&self, item: &Item<'_>) -> Result<(), Flaw> {
-        let of_b = walk_one(item.points.b).ok_or(Flaw::Outside)?;
-        self.check_walked(item.statement, &item.points, &of_b).map_err(|ProofInvalid| Flaw::Invalid)
+        let t = &*self.tables;
+        let (Points { a, b, c }, statement) = (item.points, item.statement);
+        let paired = || [Jacobian::INFINITY, self.commitment(statement), Jacobian::of(c)];
+        let product = if let Some(fixed) = &t.fixed {
+            let [_, at @ ..] = self.finite(paired());
+            fixed.pairing(a, b, at).ok_or(Flaw::Outside)?
+        } else {
+            let of_b = walk_one(b).ok_or(Flaw::Outside)?;
+            // A product of lines is never 0.
+            let product = miller::product_with(a, &of_b, &self.at(paired()), &t.lines);
+            product.final_exponentiation().ok_or(Flaw::Invalid)?
+        };
+        if product == t.alpha_beta { Ok(()) } else { Err(Flaw::Invalid) }
     }
 
-    fn check_walked(
-        &self,
-        statement: &Statement,
-        points: &Points,
-        of_b: &[LooseLine],
-    ) -> Result<(), ProofInvalid> {
-        let t = &*self.tables;
-        let of_inputs = t.ic.iter().skip(1).zip(statement.to_array());
-        let commitment =
-            of_inputs.fold(t.ic_constant, |sum, (table, x)| table.add_multiple(sum, x.into_bigint()));
-        let at = self.at([Jacobian::INFINITY, commitment, Jacobian::of(points.c)]);
-        let product = miller::product_with(points.a, of_b, &at, &t.lines);
-        if product.final_exponentiation() == Some(t.alpha_beta) { Ok(()) } else { Err(ProofInvalid) }
+    /// `IC₀ + Σ xᵢ·ICᵢ`.
+    fn commitment(&self, statement: &Statement) -> Jacobian<Fe> {
+        let mut terms = Vec::with_capacity(ROOM);
+        terms.extend(self.tables.ic_constant);
+        for (table, x) in self.tables.ic.iter().skip(1).zip(statement.to_array()) {
+            table.multiple(x.into_bigint(), &mut terms);
+        }
+        sum(&terms)
+    }
+
+    /// Points that are paired with β, −γ and −δ. Where those are infinity, so may these be.
+    fn finite(&self, points: [Jacobian<Fe>; 3]) -> [Jacobian<Fe>; 3] {
+        let mut finite = self.tables.finite.iter();
+        points.map(|p| if finite.next() == Some(&true) { p } else { Jacobian::INFINITY })
     }
 
     /// Where the lines of β, −γ and −δ are evaluated.
     fn at(&self, points: [Jacobian<Fe>; 3]) -> [Option<At>; 3] {
-        let mut finite = self.tables.finite.iter();
-        At::all_jacobian(points).map(|at| at.filter(|_| finite.next() == Some(&true)))
+        At::all_jacobian(self.finite(points))
     }
 
     /// `e(−a₀·α, β) · e(Σ sⱼ·ICⱼ, −γ) · e(C, −δ)` with the weights' sum `a₀ = s₀`, before the final exponentiation.
     pub(crate) fn fixed_part(&self, sums: &[Fr; PUBLIC_INPUTS + 1], c: Jacobian<Fe>) -> Fe12 {
         let t = &*self.tables;
         let [of_weights, ..] = sums;
-        let alpha = t.alpha.add_multiple(Jacobian::INFINITY, of_weights.into_bigint());
-        let commitment = t.ic.iter().zip(sums);
-        let commitment =
-            commitment.fold(Jacobian::INFINITY, |sum, (table, s)| table.add_multiple(sum, s.into_bigint()));
+        let mut terms = Vec::with_capacity(ROOM);
+        t.alpha.multiple(of_weights.into_bigint(), &mut terms);
+        let alpha = sum(&terms);
+        terms.clear();
+        for (table, s) in t.ic.iter().zip(sums) {
+            table.multiple(s.into_bigint(), &mut terms);
+        }
+        let commitment = sum(&terms);
         miller::product(&self.at([alpha.neg(), commitment, c]), &t.lines)
     }
 
@@ -217,6 +235,9 @@ impl PreparedKey {
         batch::product(self, NonZeroUsize::MIN, &items, rng).holds
     }
 }
+
+/// Terms of a usual statement's input commitment: four hashes, and small numbers.
+const ROOM: usize = 256;
 
 /// A stand-in whose lines are never evaluated.
 const GENERATOR: G2Affine =
@@ -301,6 +322,56 @@ mod tests {
             assert_eq!(single.iter().map(|v| v.is_ok()).collect::<Vec<_>>(), pattern);
             assert_eq!(key.check_batch(&items, &mut rng), single, "{pattern:?}");
         }
+    }
+
+    /// With the lanes and without them: good proofs, bad ones, B outside its subgroup or off its curve; and a statement whose
+    /// commitment is infinity.
+    #[test]
+    fn lanes_give_the_verdicts_of_one_product_after_the_other() {
+        let (trapdoor, key) = prepared();
+        let mut plain = PreparedKey::new(key.key().clone()).unwrap();
+        Arc::get_mut(&mut plain.tables).unwrap().fixed = None;
+        let mut rng = StdRng::seed_from_u64(6);
+        let mut statements: Vec<Statement> = (0..3).map(|_| any_statement(&mut rng)).collect();
+        let mut values = statements[0].to_array();
+        let others = trapdoor.ic[1..PUBLIC_INPUTS].iter().zip(values).map(|(ic, x)| *ic * x).sum::<Fr>();
+        values[PUBLIC_INPUTS - 1] = -(trapdoor.ic[0] + others) / trapdoor.ic[PUBLIC_INPUTS];
+        statements.push(Statement::from_array(values));
+        assert!(key.commitment(&statements[3]).to_affine().is_none());
+        let (mut good, mut outside) = (0, 0);
+        for statement in &statements {
+            let proof = trapdoor.simulate(statement, &mut rng);
+            let mut cases = vec![proof, Trapdoor::from_seed(2).simulate(statement, &mut rng)];
+            cases.push(trapdoor.simulate(&statements[1], &mut rng));
+            for x in 0..24 {
+                let mut bad = proof;
+                bad[32..96].fill(0);
+                bad[32] = x;
+                cases.push(bad);
+                // And C no point either: B is named first.
+                bad[127] ^= 0x40;
+                cases.push(bad);
+            }
+            for part in [0..32, 32..96, 96..128] {
+                let mut bad = proof;
+                bad[part.end - 1] ^= 0x80;
+                cases.push(bad);
+                bad[part].fill(0xff);
+                cases.push(bad);
+            }
+            for bytes in cases {
+                let verdict = key.check_bytes(statement, &bytes);
+                assert_eq!(verdict, plain.check_bytes(statement, &bytes));
+                good += usize::from(verdict.is_ok());
+                let points = Points::read(&bytes);
+                outside += usize::from(points.is_ok_and(|p| walk_one(p.b).is_none()));
+                if let Ok(proof) = Proof::from_bytes(&bytes) {
+                    assert_eq!(key.check(statement, &proof).is_ok(), verdict.is_ok());
+                    assert_eq!(key.check(statement, &proof), plain.check(statement, &proof));
+                }
+            }
+        }
+        assert!(good == 5 && outside > 20, "{good} {outside}");
     }
 
     /// Two proofs that are wrong in opposite ways: their plain product holds, so equal weights would

@@ -1,8 +1,8 @@
 //! Decoding of the 128 proof bytes (contract §4): `A ‖ B ‖ C`, compressed, one encoding each.
 
 use crate::curve::decode::{self, Encoded};
-use crate::curve::g2::in_subgroup;
 use crate::curve::point::{G1, G2};
+use crate::curve::wide::is_inside;
 use crate::key::put;
 use ark_bn254::{G1Affine, G2Affine};
 use std::fmt;
@@ -73,8 +73,8 @@ impl Points {
 
     /// Reads a proof up to the subgroup of B. The first point that is wrong is named.
     pub(crate) fn read(bytes: &[u8; PROOF_BYTES]) -> Result<Points, ProofPointError> {
-        let [a, b0, b1, c] = parts(bytes);
-        Points::joined(decode::g1(a), decode::g2(b0, b1), decode::g1(c))
+        let (a, b, c) = decode::proof(parts(bytes));
+        Points::joined(a, b, c)
     }
 
     /// [`Points::read`] of many, together.
@@ -91,7 +91,7 @@ impl Points {
         let b = point(b, ProofPart::B)?;
         match point(c, ProofPart::C) {
             Ok(c) => Ok(Points { a, b, c }),
-            Err(_) if !in_subgroup(b) => Err(Points::OUTSIDE),
+            Err(_) if !is_inside(b) => Err(Points::OUTSIDE),
             Err(e) => Err(e),
         }
     }
@@ -109,7 +109,7 @@ impl Proof {
     /// Reads a proof. Every point is checked on its own; the subgroup check is never batched.
     pub fn from_bytes(bytes: &[u8; PROOF_BYTES]) -> Result<Proof, ProofPointError> {
         let Points { a, b, c } = Points::read(bytes)?;
-        if !in_subgroup(b) {
+        if !is_inside(b) {
             return Err(Points::OUTSIDE);
         }
         let proof = Proof { a: a.to_ark(), b: b.to_ark(), c: c.to_ark() };

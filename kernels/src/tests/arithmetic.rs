@@ -1,6 +1,6 @@
 //! Every backend against ark, on edge and random values.
 
-use crate::{Backend, Field, LANES, Lanes, Line, Machine, Task};
+use crate::{Backend, Field, LANES, Lanes, Line, Machine, Slack, Task};
 use ark_bn254::{Fq, Fr};
 use ark_ff::UniformRand;
 use rand::rngs::StdRng;
@@ -156,4 +156,73 @@ fn lanes_equal_ark_in_the_base_field() {
 #[test]
 fn lanes_equal_ark_in_the_scalar_field() {
     hold::<Fr>(130_000);
+}
+
+/// What [`Slack`] computes from two vectors, at the ends of its ranges.
+struct Loosely {
+    a: [Fq; LANES],
+    b: [Fq; LANES],
+}
+
+impl Task for Loosely {
+    type Out = Vec<[Fq; LANES]>;
+    #[inline(always)]
+    fn run<B: Backend>(self) -> Self::Out {
+        let (a, b) = (B::Fq::from_field(self.a), B::Fq::from_field(self.b));
+        let (mut forty, mut minus, mut zero) = (a, a.minus(a), a.minus(a));
+        for _ in 0..19 {
+            forty = forty.plus(a);
+            minus = minus.minus(b);
+            zero = zero.plus(a).minus(b);
+        }
+        // −38p to 40p; and from there up to 80p.
+        let wide = [forty, minus, zero, forty.plus(minus), minus.minus(a)];
+        let mut out = Vec::new();
+        for x in wide {
+            let (trimmed, settled) = (x.trimmed::<40>(), x.settled::<40>());
+            out.extend([
+                trimmed,
+                settled,
+                settled.trimmed::<0>(),
+                trimmed.mul(b),
+                trimmed.add(b),
+                trimmed.sub(b),
+            ]);
+            out.push(x.arrange(minus, &[7, 8, 6, 1, 15, 14, 0, 9]).trimmed::<40>());
+            out.push(x.arrange(x, &[3; LANES]).settled::<40>());
+        }
+        // 24 products of 40p · 2p, and one of 84p · 84p or a little less.
+        let settled = forty.settled::<0>();
+        let mut sum = B::Fq::nothing();
+        out.push(B::Fq::finish(sum));
+        for _ in 0..24 {
+            B::Fq::accumulate(&mut sum, settled, b);
+        }
+        out.push(B::Fq::finish(sum).trimmed::<0>());
+        let mut sum = B::Fq::nothing();
+        B::Fq::accumulate(&mut sum, forty.settled::<42>(), forty.settled::<42>());
+        out.push(B::Fq::finish(sum).trimmed::<0>());
+        out.iter().map(|x| x.to_field()).collect()
+    }
+}
+
+#[test]
+fn loose_sums_equal_ark() {
+    let mut rng = StdRng::seed_from_u64(4);
+    let edges = edges::<Fq>();
+    for round in 0..400 {
+        let mut pick =
+            || if rng.gen_bool(0.5) { edges[rng.gen_range(0..edges.len())] } else { Fq::rand(&mut rng) };
+        let (a, mut b): ([Fq; LANES], [Fq; LANES]) =
+            (std::array::from_fn(|_| pick()), std::array::from_fn(|_| pick()));
+        if round % 4 == 0 {
+            b = a;
+        }
+        let ark = Machine::portable().run(Loosely { a, b });
+        // The portable one is plain enough to be looked through: the first value is 20a.
+        assert_eq!(ark[0], a.map(|a| a * Fq::from(20u8)));
+        for machine in Machine::all() {
+            assert_eq!(machine.run(Loosely { a, b }), ark, "{}", machine.name());
+        }
+    }
 }

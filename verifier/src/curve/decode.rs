@@ -95,17 +95,37 @@ impl<P: Copy> Encoded<P> {
     }
 }
 
-/// Reads a point of G1 (`x³ + 3`; all points of this curve are in its group).
+/// Reads a point of G1 alone (`x³ + 3`; all points of this curve are in its group).
+#[cfg(test)]
 pub(crate) fn g1(bytes: &[u8; 32]) -> Encoded<G1> {
     sketch1(bytes).then(|p| point1(p, square1(p.0).sqrt()))
 }
 
-/// Reads a point of the twist, of which the group G2 is a small part.
+/// Reads a point of the twist alone, of which the group G2 is a small part.
+#[cfg(test)]
 pub(crate) fn g2(c0: &[u8; 32], c1: &[u8; 32]) -> Encoded<G2> {
     sketch2(c0, c1).then(|p| point2(p, square2(p.0).sqrt()))
 }
 
-/// [`g1`] of many, whose roots are taken together.
+/// The points of a proof, one of G1, one of the twist and one of G1. The three powers that wait for no other are taken
+/// together.
+pub(crate) fn proof([a, b0, b1, c]: [&[u8; 32]; 4]) -> (Encoded<G1>, Encoded<G2>, Encoded<G1>) {
+    let (a, b, c) = (sketch1(a), sketch2(b0, b1), sketch1(c));
+    let [of_a, of_c] = [a, c].map(|s| square1(s.or((Fe::ONE, false)).0));
+    let of_b = square2(b.or((Fe2::ONE, false)).0);
+    let powers = wide::root_powers(&[of_a, of_b.norm(), of_c]);
+    // As many powers as numbers; were one missing, nothing would be read.
+    let [at_a, at_b, at_c] = powers[..] else {
+        return (Encoded::Nothing, Encoded::Nothing, Encoded::Nothing);
+    };
+    (
+        a.then(|p| point1(p, of_a.sqrt_by(at_a))),
+        b.then(|p| point2(p, of_b.sqrt_by_norm(at_b))),
+        c.then(|p| point1(p, of_c.sqrt_by(at_c))),
+    )
+}
+
+/// Points of G1, whose roots are taken together.
 pub(crate) fn g1_all<'a>(all: impl Iterator<Item = &'a [u8; 32]>) -> Vec<Encoded<G1>> {
     let sketches: Vec<Sketch<Fe>> = all.map(sketch1).collect();
     let squares: Vec<Fe> = sketches.iter().map(|s| square1(s.or((Fe::ONE, false)).0)).collect();
@@ -114,7 +134,7 @@ pub(crate) fn g1_all<'a>(all: impl Iterator<Item = &'a [u8; 32]>) -> Vec<Encoded
     sketches.into_iter().zip(roots).map(|(s, y)| s.then(|p| point1(p, y))).collect()
 }
 
-/// [`g2`] of many likewise: [`Fe2::sqrt`] in two rounds.
+/// Points of the twist likewise: [`Fe2::sqrt`] in two rounds.
 pub(crate) fn g2_all<'a>(all: impl Iterator<Item = (&'a [u8; 32], &'a [u8; 32])>) -> Vec<Encoded<G2>> {
     let sketches: Vec<Sketch<Fe2>> = all.map(|(c0, c1)| sketch2(c0, c1)).collect();
     let squares: Vec<Fe2> = sketches.iter().map(|s| square2(s.or((Fe2::ONE, false)).0)).collect();
@@ -223,6 +243,12 @@ mod tests {
         let halves = || cases.iter().map(|b| b.as_chunks::<32>().0).map(|h| (&h[0], &h[1]));
         assert_eq!(g1_all(halves().map(|h| h.0)), halves().map(|h| g1(h.0)).collect::<Vec<_>>());
         assert_eq!(g2_all(halves()), halves().map(|(a, b)| g2(a, b)).collect::<Vec<_>>());
+        for bytes in cases.windows(2) {
+            let [(a, b0), (c, b1)] =
+                [&bytes[0], &bytes[1]].map(|b| (&b.as_chunks::<32>().0[0], &b.as_chunks::<32>().0[1]));
+            assert_eq!(proof([a, b0, b1, c]), (g1(a), g2(b0, b1), g1(c)));
+            assert_eq!(proof([a, c, b1, b0]), (g1(a), g2(c, b1), g1(b0)));
+        }
         assert!(ones > 300 && twos > 300 && cases.len() - ones > 300, "{ones} {twos}");
     }
 }

@@ -134,12 +134,6 @@ impl Fe12 {
         Fe12 { c0: self.c0, c1: self.c1.neg() }
     }
 
-    fn frobenius(self, power: usize) -> Fe12 {
-        let mut x = self.to_ark();
-        x.frobenius_map_in_place(power);
-        Fe12::of(x)
-    }
-
     /// The square of an element of order dividing `p⁴ − p² + 1` (Granger, Scott, ePrint 2009/565).
     fn cyclotomic_square(self) -> Fe12 {
         let (r0, r4, r3) = (self.c0.c0, self.c0.c1, self.c0.c2);
@@ -161,50 +155,106 @@ impl Fe12 {
         }
     }
 
-    /// `self^(−x)` in the cyclotomic subgroup.
-    fn exp_by_minus_x(self) -> Fe12 {
-        let square = self.cyclotomic_square();
-        let third = square.mul(self);
-        let fifth = square.mul(third);
-        let seventh = square.mul(fifth);
-        let mut result = self;
-        for digit in X_DIGITS.iter().skip(1) {
-            result = result.cyclotomic_square();
-            let power = match digit.unsigned_abs() {
-                1 => self,
-                3 => third,
-                5 => fifth,
-                7 => seventh,
-                _ => continue,
-            };
-            result = result.mul(if *digit < 0 { power.conjugate() } else { power });
-        }
-        result.conjugate()
+    /// `self^(2x(6x² + 3x + 1)·(p¹² − 1)/r)`. `None` for 0.
+    pub(crate) fn final_exponentiation(self) -> Option<Fe12> {
+        let inverse = self.inverse()?;
+        Some(final_power(self, inverse))
     }
 
-    /// `self^(2x(6x² + 3x + 1)·(p¹² − 1)/r)`: the exponent and the steps of arkworks (Fuentes-Castañeda,
-    /// Knapp, Rodríguez-Henríquez, "Faster hashing to G2", 2011). `None` for 0.
-    pub(crate) fn final_exponentiation(self) -> Option<Fe12> {
-        let inverse = Fe12::of(self.to_ark().inverse()?);
-        let f = self.conjugate().mul(inverse);
-        let r = f.frobenius(2).mul(f);
-        let y0 = r.exp_by_minus_x();
-        let y1 = y0.cyclotomic_square();
-        let y2 = y1.cyclotomic_square();
-        let y3 = y2.mul(y1);
-        let y4 = y3.exp_by_minus_x();
-        let y5 = y4.cyclotomic_square();
-        let y6 = y5.exp_by_minus_x();
-        let y7 = y6.conjugate().mul(y4);
-        let y8 = y7.mul(y3.conjugate());
-        let y9 = y8.mul(y1);
-        let y10 = y8.mul(y4);
-        let y11 = y10.mul(r);
-        let y13 = y9.frobenius(1).mul(y11);
-        let y14 = y8.frobenius(2).mul(y13);
-        let y15 = r.conjugate().mul(y9);
-        Some(y15.frobenius(3).mul(y14))
+    pub(crate) fn inverse(self) -> Option<Fe12> {
+        self.to_ark().inverse().map(Fe12::of)
     }
+
+    /// The coefficients of `1, w, … w⁵` over `F_p²`.
+    pub(crate) fn powers_of_w(self) -> [Fe2; 6] {
+        let (a, b) = (self.c0, self.c1);
+        [a.c0, b.c0, a.c1, b.c1, a.c2, b.c2]
+    }
+
+    /// From them.
+    pub(crate) fn of_powers_of_w([a, b, c, d, e, f]: [Fe2; 6]) -> Fe12 {
+        Fe12 { c0: Fe6 { c0: a, c1: c, c2: e }, c1: Fe6 { c0: b, c1: d, c2: f } }
+    }
+}
+
+/// What a final exponentiation is made of, for one element after the other or in lanes.
+pub(crate) trait Cyclotomic: Copy {
+    fn mul(self, o: Self) -> Self;
+    /// `self^(p⁶)`.
+    fn conjugate(self) -> Self;
+    /// `self^(pⁿ)` for `n` up to 3.
+    fn frobenius(self, n: usize) -> Self;
+    /// `self^(2ⁿ)` of an element of order dividing `p⁴ − p² + 1`.
+    fn squared(self, n: u32) -> Self;
+}
+
+impl Cyclotomic for Fe12 {
+    fn mul(self, o: Fe12) -> Fe12 {
+        Fe12::mul(self, o)
+    }
+
+    fn conjugate(self) -> Fe12 {
+        Fe12::conjugate(self)
+    }
+
+    fn frobenius(self, n: usize) -> Fe12 {
+        let mut x = self.to_ark();
+        x.frobenius_map_in_place(n);
+        Fe12::of(x)
+    }
+
+    fn squared(mut self, n: u32) -> Fe12 {
+        for _ in 0..n {
+            self = self.cyclotomic_square();
+        }
+        self
+    }
+}
+
+/// `f^(−x)` in the cyclotomic subgroup.
+fn exp_by_minus_x<T: Cyclotomic>(f: T) -> T {
+    let square = f.squared(1);
+    let third = square.mul(f);
+    let fifth = square.mul(third);
+    let seventh = square.mul(fifth);
+    let mut result = f;
+    let mut squarings = 0;
+    for digit in X_DIGITS.iter().skip(1) {
+        squarings += 1;
+        let power = match digit.unsigned_abs() {
+            1 => f,
+            3 => third,
+            5 => fifth,
+            7 => seventh,
+            _ => continue,
+        };
+        result = result.squared(squarings).mul(if *digit < 0 { power.conjugate() } else { power });
+        squarings = 0;
+    }
+    result.squared(squarings).conjugate()
+}
+
+/// The final exponentiation of `f` with its inverse: the exponent and the steps of arkworks (Fuentes-Castañeda, Knapp,
+/// Rodríguez-Henríquez, "Faster hashing to G2", 2011).
+pub(crate) fn final_power<T: Cyclotomic>(f: T, inverse: T) -> T {
+    let f = f.conjugate().mul(inverse);
+    let r = f.frobenius(2).mul(f);
+    let y0 = exp_by_minus_x(r);
+    let y1 = y0.squared(1);
+    let y2 = y1.squared(1);
+    let y3 = y2.mul(y1);
+    let y4 = exp_by_minus_x(y3);
+    let y5 = y4.squared(1);
+    let y6 = exp_by_minus_x(y5);
+    let y7 = y6.conjugate().mul(y4);
+    let y8 = y7.mul(y3.conjugate());
+    let y9 = y8.mul(y1);
+    let y10 = y8.mul(y4);
+    let y11 = y10.mul(r);
+    let y13 = y9.frobenius(1).mul(y11);
+    let y14 = y8.frobenius(2).mul(y13);
+    let y15 = r.conjugate().mul(y9);
+    y15.frobenius(3).mul(y14)
 }
 
 #[cfg(test)]

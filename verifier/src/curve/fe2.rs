@@ -91,6 +91,11 @@ impl Fe2 {
     /// `w = δ^((p−3)/4)`, `t = δw` is a root of `δ` with `1/t = w`, or of `−δ` with `1/t = −w`; the root is
     /// `t + a₁/(2t)·u` or `a₁/(2t) + t·u`.
     pub(crate) fn sqrt(self) -> Option<Fe2> {
+        self.sqrt_by_norm(self.norm().root_power())
+    }
+
+    /// The same from the [`Fe::root_power`] of the norm.
+    pub(crate) fn sqrt_by_norm(self, power: Fe) -> Option<Fe2> {
         if self.c1.is_zero() {
             // −1 is no square, so either a₀ or −a₀ is one.
             return match self.c0.sqrt() {
@@ -99,7 +104,7 @@ impl Fe2 {
             };
         }
         // a is a square if and only if its norm is one.
-        let delta = self.delta(self.norm().sqrt()?);
+        let delta = self.delta(self.norm().sqrt_by(power)?);
         Some(self.sqrt_by(delta, delta.root_power()))
     }
 

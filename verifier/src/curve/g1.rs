@@ -2,6 +2,7 @@
 
 use super::fe::Fe;
 use super::point::{Affine, Coordinate, G1, Jacobian, Many};
+use super::wide;
 use ark_bn254::g1::Config;
 use ark_ec::scalar_mul::glv::GLVConfig;
 use ark_ff::{BigInt, PrimeField};
@@ -60,8 +61,8 @@ impl Table {
         points.iter().map(|p| Table { points: p.and_then(|_| tables.next()).unwrap_or_default() }).collect()
     }
 
-    /// `sum + scalar·P`.
-    pub(crate) fn add_multiple(&self, mut sum: Jacobian<Fe>, scalar: BigInt<4>) -> Jacobian<Fe> {
+    /// Appends points whose sum is `scalar·P`.
+    pub(crate) fn multiple(&self, scalar: BigInt<4>, terms: &mut Vec<G1>) {
         let BigInt([mut l0, mut l1, mut l2, mut l3]) = scalar;
         let mut carry = 0;
         for window in self.points.chunks_exact(MULTIPLES) {
@@ -76,14 +77,19 @@ impl Table {
             carry = usize::from(digit > MULTIPLES);
             let place = if carry == 1 { 2 * MULTIPLES - digit } else { digit };
             if let Some(p) = place.checked_sub(1).and_then(|n| window.get(n)) {
-                sum = sum.add_affine(if carry == 1 { p.neg() } else { *p });
+                terms.push(if carry == 1 { p.neg() } else { *p });
             }
             if l0 | l1 | l2 | l3 == 0 && carry == 0 {
                 break;
             }
         }
-        sum
     }
+}
+
+/// The sum of points.
+pub(crate) fn sum(points: &[G1]) -> Jacobian<Fe> {
+    let one_by_one = || points.iter().fold(Jacobian::INFINITY, |sum, p| sum.add_affine(*p));
+    wide::sum(points).unwrap_or_else(one_by_one)
 }
 
 /// `(x, y) ↦ (βx, y)`, which is `λ·` on G1.
@@ -292,20 +298,26 @@ mod tests {
         assert!(Table::of(&[]).is_empty() && Table::of(&[None]).len() == 1);
         let start = G1Affine::rand(&mut rng);
         for scalar in extreme(&mut rng) {
+            let mut all = vec![G1::of(&start).unwrap()];
             for (p, table) in points.iter().zip(&tables) {
-                let sum = table.add_multiple(Jacobian::INFINITY, scalar.into_bigint());
-                assert_eq!(ark(sum), *p * scalar);
-                let sum = table.add_multiple(Jacobian::of(G1::of(&start).unwrap()), scalar.into_bigint());
-                assert_eq!(ark(sum), *p * scalar + start);
+                let mut terms = Vec::new();
+                table.multiple(scalar.into_bigint(), &mut terms);
+                assert!(terms.len() <= WINDOWS);
+                assert_eq!(ark(sum(&terms)), *p * scalar);
+                all.extend(&terms);
+                // Down to infinity, and through an equal point.
+                if let Some(point) = G1::of(&(*p * scalar).into_affine()) {
+                    terms.push(point.neg());
+                    assert_eq!(ark(sum(&terms)), G1Projective::ZERO);
+                    terms.rotate_right(1);
+                    assert_eq!(ark(sum(&terms)), G1Projective::ZERO);
+                    terms.push(point);
+                    terms.push(point);
+                    assert_eq!(ark(sum(&terms)), (*p * scalar).double());
+                }
             }
-            // Down to infinity, and through an equal point.
-            let minus = (-(points[0] * scalar)).into_affine();
-            if let Some(minus) = G1::of(&minus) {
-                let sum = tables[0].add_multiple(Jacobian::of(minus), scalar.into_bigint());
-                assert_eq!(ark(sum), G1Projective::ZERO);
-                let sum = tables[0].add_multiple(Jacobian::of(minus.neg()), scalar.into_bigint());
-                assert_eq!(ark(sum), points[0] * scalar.double());
-            }
+            let plain: G1Projective = points.iter().map(|p| *p * scalar).sum();
+            assert_eq!(ark(sum(&all)), plain + start);
         }
     }
 

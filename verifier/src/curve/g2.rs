@@ -21,7 +21,7 @@ pub(crate) const PSI_Y: Fe2 = Fe2::of(Config::TWIST_MUL_BY_Q_Y);
 const HALF: Fe =
     Fe::of(MontFp!("10944121435919637611123202872628637544348155578648911831344518947322613104292"));
 /// `3b′`.
-const TRIPLE_B: Fe2 = Fe2 {
+pub(crate) const TRIPLE_B: Fe2 = Fe2 {
     c0: Fe::of(MontFp!("14681138511599513868579906292550611339979233093309515871315818100066920017953")),
     c1: Fe::of(MontFp!("800789373359973483740722161411851527635230895998700865708135532730922910070")),
 };
@@ -31,7 +31,7 @@ pub(crate) fn loop_digits() -> impl Iterator<Item = i8> {
     Config::ATE_LOOP_COUNT.iter().rev().skip(1).copied()
 }
 
-fn psi(q: G2) -> G2 {
+pub(crate) fn psi(q: G2) -> G2 {
     Affine { x: q.x.conjugate().mul(PSI_X), y: q.y.conjugate().mul(PSI_Y) }
 }
 

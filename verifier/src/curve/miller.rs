@@ -56,8 +56,10 @@ pub(crate) fn product_with(a: G1, of_b: &[LooseLine], at: &[Option<At>], fixed: 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::curve::fe::Fe;
     use crate::curve::g2::{STEPS, in_subgroup, walk, walk_one};
-    use crate::curve::point::G2;
+    use crate::curve::point::{G2, Jacobian};
+    use crate::curve::wide::{Fixed, is_inside, walk_alone};
     use ark_bn254::{Bn254, Fq, Fq2, G1Affine, G2Affine, G2Projective};
     use ark_ec::pairing::Pairing;
     use ark_ec::short_weierstrass::SWCurveConfig;
@@ -65,6 +67,7 @@ mod tests {
     use ark_ff::{Field, UniformRand};
     use rand::SeedableRng;
     use rand::rngs::StdRng;
+    use veilpass_kernels::Machine;
     use veilpass_protocol::field::Fr;
 
     #[test]
@@ -90,9 +93,31 @@ mod tests {
             assert_eq!(of_b.len(), STEPS);
             p.push(a);
             q.push(b);
-            let ark = Bn254::multi_pairing(p, q).0;
-            let ours = product_with(G1::of(&a).unwrap(), &of_b, &at, &walked.lines);
+            let ark = Bn254::multi_pairing(p.clone(), q).0;
+            let (a, b) = (G1::of(&a).unwrap(), G2::of(&b).unwrap());
+            let ours = product_with(a, &of_b, &at, &walked.lines);
             assert_eq!(ours.final_exponentiation().unwrap().to_ark(), ark);
+            // The same in lanes, for two fixed points.
+            let (pairs, _) = walked.lines.as_chunks::<2>();
+            if let [first, second] = at[..] {
+                let [p, q] = [0, 1].map(|n| {
+                    // With some Z.
+                    let (p, z) = (G1::of(&p[n]).unwrap(), Fe::of(Fq::rand(&mut rng)));
+                    Jacobian { x: p.x.mul(z.square()), y: p.y.mul(z.square()).mul(z), z }
+                });
+                let none = Jacobian::INFINITY;
+                let zero = Jacobian { x: Fe::ZERO, y: Fe::ZERO, z: Fe::ZERO };
+                for machine in Machine::all() {
+                    let fixed = Fixed::on(machine, pairs);
+                    assert_eq!(fixed.pairing(a, b, [p, q]).unwrap().to_ark(), ark);
+                    for (points, at) in
+                        [([p, none], [first, None]), ([zero, q], [None, second]), ([none, zero], [None; 2])]
+                    {
+                        let slow = product_with(a, &of_b, &at, &walked.lines).final_exponentiation();
+                        assert_eq!(fixed.pairing(a, b, points), slow);
+                    }
+                }
+            }
         }
     }
 
@@ -110,11 +135,15 @@ mod tests {
         assert_eq!(in_subgroup(ours), by_order, "{q}");
         assert_eq!(walk_one(ours).is_some(), by_order, "{q}");
         assert_eq!(walk(&[ours]).in_subgroup, [by_order], "{q}");
+        for machine in Machine::all() {
+            assert_eq!(walk_alone(machine, ours).is_some(), by_order, "{q}");
+        }
+        assert_eq!(is_inside(ours), by_order, "{q}");
         by_order
     }
 
     #[test]
-    fn three_subgroup_checks_agree_with_the_order() {
+    fn four_subgroup_checks_agree_with_the_order() {
         let mut rng = StdRng::seed_from_u64(2);
         for n in 0..30 {
             let inside = if n == 0 { G2Affine::generator() } else { G2Affine::rand(&mut rng) };

@@ -3,7 +3,7 @@
 use super::tower::Two;
 use super::{Points, inverse};
 use crate::curve::fe::Fe;
-use crate::curve::g2::{PSI_X, PSI_Y, loop_digits};
+use crate::curve::g2::{PSI_X, PSI_Y, STEPS, loop_digits};
 use crate::curve::point::G2;
 use ark_bn254::Fq;
 use ark_ff::AdditiveGroup;
@@ -144,14 +144,14 @@ fn psi<L: Lanes<Fq>>(q: &[Points<Two<L>>]) -> Vec<Points<Two<L>>> {
 }
 
 /// A step of the loop: whether the product is squared before, and which image under ψ is added; none to double.
-struct Step {
-    square: bool,
-    image: Option<usize>,
-    negative: bool,
+pub(super) struct Step {
+    pub(super) square: bool,
+    pub(super) image: Option<usize>,
+    pub(super) negative: bool,
 }
 
-fn steps() -> Vec<Step> {
-    let mut steps = Vec::new();
+pub(super) fn steps() -> Vec<Step> {
+    let mut steps = Vec::with_capacity(STEPS);
     for (n, digit) in loop_digits().enumerate() {
         steps.push(Step { square: n > 0, image: None, negative: false });
         if digit != 0 {
