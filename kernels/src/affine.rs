@@ -9,14 +9,8 @@ use crate::lanes::{Backend, Block, LANES};
 use ark_ec::{AffineRepr, CurveGroup};
 use std::array::from_fn;
 
-/// Blocks of a coordinate that share an inversion. More would save little and leave the cache.
-const BLOCKS: usize = 384;
-
-/// How many points share an inversion.
-const fn together<C: Coordinate>() -> usize {
-    BLOCKS / C::BLOCKS * LANES
-}
-
+/// Vectors that share an inversion. More would save little and leave the cache.
+const VECTORS: usize = 384;
 /// Independent chains of products, so that one need not wait for the other.
 const CHAINS: usize = 4;
 
@@ -94,7 +88,7 @@ pub(crate) fn add_all<G: Group, B: Backend, const FOREIGN: bool>(
     scratch: &mut Scratch,
     holes: &mut Vec<u32>,
 ) {
-    for chunk in additions.chunks(together::<G::Coordinate<B>>()) {
+    for chunk in additions.chunks(VECTORS * LANES) {
         if add_chunk::<G, B, FOREIGN>(source, chunk, target, scratch) {
             continue;
         }
@@ -202,7 +196,7 @@ fn add_chunk<G: Group, B: Backend, const FOREIGN: bool>(
 pub(crate) fn double_all<G: Group, B: Backend>(points: &mut [G::Stored], scratch: &mut Scratch) {
     type C<G, B> = <G as Group>::Coordinate<B>;
     let one = C::<G, B>::from_base([num_one::<G>(); LANES]);
-    for chunk in points.chunks_mut(together::<C<G, B>>()) {
+    for chunk in points.chunks_mut(VECTORS * LANES) {
         let mut products = [one; CHAINS];
         let rows = scratch.rows::<C<G, B>>(chunk.len().div_ceil(CHAINS * LANES) * CHAINS);
         for (n, group) in chunk.chunks(CHAINS * LANES).enumerate() {

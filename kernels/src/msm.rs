@@ -18,7 +18,7 @@ use ark_ff::{AdditiveGroup, BigInt, PrimeField};
 use rayon::prelude::*;
 
 /// Bytes of the summands that are added in one go: the sums of their pairs are half of it.
-const PART_BYTES: usize = 5 << 19;
+const PART_BYTES: usize = 2 << 19;
 
 /// Bits of a scalar.
 const BITS: usize = 254;

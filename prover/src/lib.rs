@@ -23,6 +23,7 @@ mod candidates;
 mod credential;
 mod crypt;
 pub mod groth16;
+mod key_seal;
 mod names;
 mod pins;
 #[doc(hidden)]
@@ -49,6 +50,7 @@ pub use asker::{Channel, answer_address};
 pub use candidates::{CodeHash, Taken};
 pub use crypt::{SealFailed, WorkFactor};
 pub use groth16::KeyFile;
+pub use key_seal::KeySeal;
 pub use pins::{AGREEMENT_WAIT, MAX_NEW_AGREEMENTS};
 pub use present::{AnswerError, Question};
 pub use refusal::{MonthOverride, Refusal};

@@ -1,7 +1,7 @@
 //! A wallet's folder: `wallet.age` (secrets and credential, contract §4) and `state.age` (what was synced
 //! and answered), both encrypted; `prepared.age` (answers to which only the challenge is missing), encrypted as well, which
-//! can be deleted at any time; `proving-key.prepared` (the proving key in a form that is read quickly, with nothing secret in
-//! it), which can be deleted as well.
+//! can be deleted at any time; `proving-key.age` (the proving key in a form that is read quickly), sealed so that nobody else
+//! writes one, which can be deleted as well.
 //!
 //! When a change is promoted, both have to be replaced, and a reset even changes the key of the state.
 //! Then `state.next.age` is written first, `wallet.age` second, and the next state takes the place of the
@@ -33,7 +33,7 @@ const WALLET: &str = "wallet.age";
 const STATE: &str = "state.age";
 const NEXT: &str = "state.next.age";
 const PREPARED: &str = "prepared.age";
-const PREPARED_KEY: &str = "proving-key.prepared";
+const PREPARED_KEY: &str = "proving-key.age";
 const LOCK: &str = "lock";
 
 impl At {
@@ -135,8 +135,9 @@ impl At {
 
     /// Writes both files after a promotion, in an order in which it may be killed anywhere.
     pub fn save_promoted(&self, holder: &Holder, passphrase: &SecretString) -> Result<(), Failure> {
-        // What is prepared is for the credential until now.
+        // What is prepared is for the credential until now, and sealed with its secret.
         self.remove_prepared()?;
+        remove(&self.prepared_key())?;
         let (next, state) = (self.dir.join(NEXT), self.state());
         let file = holder.state_file().map_err(|e| Failure::Fault(e.to_string()))?;
         write(&next, &file, Access::Private).map_err(disk)?;

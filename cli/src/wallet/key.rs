@@ -1,5 +1,5 @@
-//! The proving key of a wallet: read once, and decoded only when a proof has to be made from the beginning; from the
-//! second time on from a prepared form of it, which the wallet keeps in its folder.
+//! The proving key of a wallet: read once, and decoded only when a proof has to be made from the beginning; and then
+//! from a prepared form of it, which the wallet keeps in its folder.
 
 use super::At;
 use crate::common::read;
@@ -8,7 +8,7 @@ use crate::progress;
 use rand::rngs::OsRng;
 use rand::{CryptoRng, RngCore};
 use std::borrow::Cow;
-use std::cell::{Cell, OnceCell};
+use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
 use veilpass_circuits::Witness;
 use veilpass_params::{ProvingKey, dev};
@@ -16,43 +16,50 @@ use veilpass_protocol::circuit_id::CircuitId;
 use veilpass_protocol::day::Timestamp;
 use veilpass_protocol::presentation::PROOF_BYTES;
 use veilpass_protocol::statement::Statement;
-use veilpass_prover::groth16::{Engine, PreparedKeyError, PreparedProvingKey, ProveError, Prover};
-use veilpass_prover::{KeyFile, Wallet as Holder};
+use veilpass_prover::groth16::{Engine, PreparedProvingKey, ProveError, Prover};
+use veilpass_prover::{KeyFile, KeySeal, Wallet as Holder};
 use veilpass_server::files::{Access, write};
 use veilpass_verifier::{PreparedKey, VerifyingKey};
 
 /// A proving key file, and where its prepared form is.
 pub struct Key {
     file: Cow<'static, [u8]>,
+    /// By which what is prepared is held to it.
+    name: KeyFile,
     inside: VerifyingKey,
     check: PreparedKey,
     prepared_file: PathBuf,
-    /// From the prepared form, where that can be read.
+    seal: KeySeal,
+    /// From the prepared form, where there is one.
     quick: OnceCell<Option<Engine>>,
-    /// Made a proof that the verifier refuses: used no more.
-    quick_failed: Cell<bool>,
     /// From the file itself.
     whole: OnceCell<Engine>,
 }
 
 impl Key {
     /// Reads the file, and the verifying key inside; the embedded DEV key where none is named.
-    pub fn read(path: Option<&Path>, at: &At) -> Result<Key, Failure> {
-        let file = match path {
-            Some(path) => Cow::Owned(read(path)?),
-            None => Cow::Borrowed(dev::proving_key_bytes()),
-        };
-        let inside = ProvingKey::verifying_key_in(&file).map_err(|e| Failure::refused(e.code(), &e))?;
-        let check = PreparedKey::new(inside.clone()).map_err(|e| Failure::refused("key_unsafe", e))?;
-        let (quick, quick_failed, whole) = (OnceCell::new(), Cell::new(false), OnceCell::new());
-        Ok(Key { file, inside, check, prepared_file: at.prepared_key(), quick, quick_failed, whole })
+    pub fn read(path: Option<&Path>, at: &At, holder: &Holder) -> Result<Key, Failure> {
+        let (file, inside, check) = checked(path)?;
+        Ok(Key {
+            name: KeyFile::of(&file),
+            file,
+            inside,
+            check,
+            prepared_file: at.prepared_key(),
+            seal: holder.key_seal(),
+            quick: OnceCell::new(),
+            whole: OnceCell::new(),
+        })
+    }
+
+    /// Whether a file can be read, as [`Key::read`] does it.
+    pub fn check(path: &Path) -> Result<(), Failure> {
+        checked(Some(path)).map(drop)
     }
 
     /// The engine: reads the prepared form, or decodes and checks the whole key, when it is asked for first.
     pub fn engine(&self) -> Result<&Engine, Failure> {
-        if !self.quick_failed.get()
-            && let Some(engine) = self.quick.get_or_init(|| self.read_prepared())
-        {
+        if let Some(engine) = self.quick() {
             return Ok(engine);
         }
         if let Some(engine) = self.whole.get() {
@@ -66,49 +73,53 @@ impl Key {
         ProvingKey::from_bytes(&self.file).map_err(|e| Failure::refused(e.code(), &e))
     }
 
-    /// The file's name, by which what is prepared is held to it.
-    fn name(&self) -> KeyFile {
-        KeyFile::of(&self.file)
-    }
-
     /// An engine of the prepared form. What is wrong with its file is said, and then it is as if there were none.
-    fn read_prepared(&self) -> Option<Engine> {
-        if !self.prepared_file.exists() {
-            return None;
-        }
-        let made = read(&self.prepared_file).and_then(|file| {
-            match PreparedProvingKey::from_bytes(&file, &self.inside, self.name()) {
-                Ok(key) => Engine::new(key).map(Some).map_err(|e| Failure::Fault(e.to_string())),
-                // Another key file was named before.
-                Err(PreparedKeyError::OtherKey) => Ok(None),
-                Err(other) => Err(Failure::Fault(other.to_string())),
-            }
+    fn quick(&self) -> Option<&Engine> {
+        let made = || {
+            let file = read(&self.prepared_file)?;
+            let key =
+                self.seal.open(&file, &self.inside, self.name).map_err(|e| Failure::Fault(e.to_string()))?;
+            let engine = key.map(Engine::new).transpose();
+            engine.map_err(|e| Failure::Fault(e.to_string()))
+        };
+        let there = || if self.prepared_file.exists() { made() } else { Ok(None) };
+        let quick = self.quick.get_or_init(|| {
+            there().unwrap_or_else(|failure| {
+                warn("the prepared proving key is not used, and made anew when there is time", &failure);
+                None
+            })
         });
-        made.unwrap_or_else(|failure| {
-            warn("the prepared proving key is not used, and made anew when there is time", &failure);
-            None
-        })
+        quick.as_ref()
     }
 
-    /// After a proof that the verifier refused: whether it came of the prepared form, which is then used no more.
-    fn distrust_prepared(&self) -> bool {
-        let used = matches!(self.quick.get(), Some(Some(_))) && !self.quick_failed.replace(true);
-        if used {
-            warn("the prepared proving key is dropped", &Failure::Fault(ProveError::SelfCheck.to_string()));
-        }
-        used
-    }
-
-    /// Writes the prepared form if it is not there, or not in use: about a second of work.
-    fn keep_prepared(&self) -> Result<(), Failure> {
-        if !self.quick_failed.get() && matches!(self.quick.get_or_init(|| self.read_prepared()), Some(_)) {
-            return Ok(());
+    /// Writes the prepared form, if it is not in use: about a second of work, for which nobody needs to wait and the
+    /// wallet need not be locked.
+    pub fn keep_prepared(&self) {
+        if self.quick().is_some() {
+            return;
         }
         let spinner = progress::spinner("preparing the proving key");
-        let file = PreparedProvingKey::new(&self.decode()?).to_bytes();
+        let kept = self.decode().and_then(|key| {
+            let file = self.seal.seal(&PreparedProvingKey::new(&key));
+            let file = file.map_err(|e| Failure::Fault(e.to_string()))?;
+            write(&self.prepared_file, &file, Access::Private).map_err(super::disk)
+        });
         spinner.finish_and_clear();
-        write(&self.prepared_file, &file, Access::Private).map_err(super::disk)
+        if let Err(failure) = kept {
+            warn("the prepared proving key could not be made", &failure);
+        }
     }
+}
+
+/// The file, the verifying key inside, and that as it checks proofs.
+fn checked(path: Option<&Path>) -> Result<(Cow<'static, [u8]>, VerifyingKey, PreparedKey), Failure> {
+    let file = match path {
+        Some(path) => Cow::Owned(read(path)?),
+        None => Cow::Borrowed(dev::proving_key_bytes()),
+    };
+    let inside = ProvingKey::verifying_key_in(&file).map_err(|e| Failure::refused(e.code(), &e))?;
+    let check = PreparedKey::new(inside.clone()).map_err(|e| Failure::refused("key_unsafe", e))?;
+    Ok((file, inside, check))
 }
 
 impl Prover for Key {
@@ -126,13 +137,8 @@ impl Prover for Key {
         witness: &Witness,
         rng: &mut R,
     ) -> Result<[u8; PROOF_BYTES], ProveError> {
-        let engine = || self.engine().map_err(|failure| ProveError::Engine(failure.detail().to_owned()));
-        match engine()?.prove(statement, witness, rng) {
-            Err(ProveError::SelfCheck) if self.distrust_prepared() => {
-                engine()?.prove(statement, witness, rng)
-            }
-            made => made,
-        }
+        let engine = self.engine().map_err(|failure| ProveError::Engine(failure.detail().to_owned()))?;
+        engine.prove(statement, witness, rng)
     }
 }
 
@@ -143,7 +149,7 @@ pub fn take_prepared(at: &At, holder: &mut Holder, key: &Key, now: Timestamp) {
         warn("what was prepared cannot be read", &failure);
         None
     });
-    if let Err(damage) = holder.use_prepared(file.as_deref(), key.name(), now) {
+    if let Err(damage) = holder.use_prepared(file.as_deref(), key.name, now) {
         warn("dropped, and made anew when there is time", &Failure::Fault(damage.to_string()));
         drop_prepared(at);
     }
@@ -155,21 +161,14 @@ pub fn prepare(at: &At, holder: &mut Holder, key: &Key, now: Timestamp) {
     let missing = holder.unprepared(key.circuit(), now);
     if missing > 0 {
         let bar = progress::bar(missing as u64, "preparing");
-        let mut attempt = || {
-            let engine = key.engine()?;
-            let made = holder.prepare(engine, now, &mut OsRng, |made| bar.set_position(made as u64));
-            Ok(made.map(|_| ()))
-        };
-        let made = match attempt() {
-            Ok(Err(ProveError::SelfCheck)) if key.distrust_prepared() => attempt(),
-            made => made,
-        };
+        let made = key.engine().and_then(|engine| {
+            holder
+                .prepare(engine, now, &mut OsRng, |made| bar.set_position(made as u64))
+                .map_err(|e| Failure::Fault(e.to_string()))
+        });
         bar.finish_and_clear();
-        let made = made.and_then(|made| made.map_err(|e| Failure::Fault(e.to_string())));
         if let Err(failure) = made {
             warn("answers could not be prepared", &failure);
-        } else if let Err(failure) = key.keep_prepared() {
-            warn("the proving key could not be prepared", &failure);
         }
     }
     if holder.prepared_changed()

@@ -209,6 +209,7 @@ fn prepare_next(at: &At, mut holder: Holder, answered: &Answered, clock: Clock) 
     {
         key::prepare(at, &mut holder, &answered.key, now);
     }
+    answered.key.keep_prepared();
 }
 
 fn judge(
@@ -221,7 +222,7 @@ fn judge(
     if let Some(why) = &asked.foreign {
         return Err(NoAnswer::Refused(why.clone()));
     }
-    let key = Key::read(present.pk.as_deref(), at)?;
+    let key = Key::read(present.pk.as_deref(), at, holder)?;
     let now = present.clock.now()?;
     let question = holder
         .examine(&asked.request, &asked.channel, present.this_month, key.circuit(), now)

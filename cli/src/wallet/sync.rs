@@ -57,7 +57,7 @@ pub fn run(at: At, sync: &SyncOptions) -> Result<Reply, Failure> {
     let source = Reader::new(&sync.from, &sync.network)?;
     let passphrase = at.passphrase(false)?;
     if let Some(pk) = &sync.pk {
-        Key::read(Some(pk), &at)?;
+        Key::check(pk)?;
     }
     let plan = Plan { at, source, authority, passphrase, pk: sync.pk.clone() };
     let Some(every) = sync.every else {
@@ -70,7 +70,7 @@ pub fn run(at: At, sync: &SyncOptions) -> Result<Reply, Failure> {
 impl Plan {
     /// One sync, with the lock held and the wallet opened anew: it may have changed since the last one.
     fn once(&self, now: Timestamp) -> Result<Synced, Failure> {
-        let _lock = self.at.lock()?;
+        let lock = self.at.lock()?;
         let mut holder = self.at.open_with(&self.passphrase)?;
         let spinner = progress::spinner("reading what is published");
         let synced = holder.sync(&self.source, &self.authority, now);
@@ -87,8 +87,10 @@ impl Plan {
                 holder.contradictions()
             );
         }
-        if synced.is_ok() {
-            self.prepare(&mut holder, now);
+        let key = synced.is_ok().then(|| self.prepare(&mut holder, now)).flatten();
+        drop(lock);
+        if let Some(key) = key {
+            key.keep_prepared();
         }
         synced.map_err(|e| match e.code() {
             "unavailable" => Failure::Fault(e.to_string()),
@@ -98,16 +100,19 @@ impl Plan {
 
     /// Answers for the platforms that were answered before, on the epoch that is there, for the day that it is.
     /// A sync does not depend on it.
-    fn prepare(&self, holder: &mut Holder, now: Timestamp) {
-        if !holder.has_answered() && !self.at.prepared().exists() {
-            return;
-        }
-        match Key::read(self.pk.as_deref(), &self.at) {
+    fn prepare(&self, holder: &mut Holder, now: Timestamp) -> Option<Key> {
+        match Key::read(self.pk.as_deref(), &self.at, holder) {
             Ok(key) => {
-                key::take_prepared(&self.at, holder, &key, now);
-                key::prepare(&self.at, holder, &key, now);
+                if holder.has_answered() || self.at.prepared().exists() {
+                    key::take_prepared(&self.at, holder, &key, now);
+                    key::prepare(&self.at, holder, &key, now);
+                }
+                Some(key)
             }
-            Err(failure) => eprintln!("warning: nothing was prepared: {}", printable(failure.detail())),
+            Err(failure) => {
+                eprintln!("warning: nothing was prepared: {}", printable(failure.detail()));
+                None
+            }
         }
     }
 

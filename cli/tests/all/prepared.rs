@@ -9,10 +9,9 @@ use serde_json::{Value, json};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::LazyLock;
-use veilpass_circuits::dimensions;
 use veilpass_params::dev;
 use veilpass_protocol::circuit_id::CircuitId;
-use veilpass_prover::groth16::{Engine, Prover};
+use veilpass_prover::groth16::{Engine, PreparedProvingKey, Prover};
 use veilpass_prover::{KeyFile, SecretString, Wallet};
 
 static ENGINE: LazyLock<Engine> = LazyLock::new(|| Engine::new(dev::proving_key().unwrap()).unwrap());
@@ -56,10 +55,7 @@ fn a_prepared_answer_needs_no_proving_key() {
         let stage = ready(link);
         let folder = stage.at().join("W");
         present(&stage, "").ok();
-        let mut hollow = dev::proving_key_bytes().to_vec();
-        let end = hollow.len();
-        hollow[end - 100_000..].fill(0xff);
-        std::fs::write(stage.at().join("hollow.pk"), &hollow).unwrap();
+        let hollow = hollow_key(&stage);
         assert_eq!(present(&stage, "--pk hollow.pk").code(), "key_syntax", "control: it is no key");
 
         let (mut wallet, missing) = open(&folder, &hollow, NOW);
@@ -169,84 +165,75 @@ fn changes_drop_what_is_prepared() {
     }
 }
 
-/// A file of the prepared proving key with other bytes, and the hash that fits them.
-fn rehashed(mut file: Vec<u8>, change: impl FnOnce(&mut [u8])) -> Vec<u8> {
-    let end = file.len() - 32;
-    change(&mut file[..end]);
-    let hash = sha256(&file[..end]);
-    file[end..].copy_from_slice(&hash);
-    file
-}
-
-/// The hash by which a circuit is named.
-fn sha256(bytes: &[u8]) -> [u8; 32] {
-    CircuitId::of_file(bytes).0
-}
-
-/// Where the name of the proving key file stands in it, and where the points of A begin.
-const NAME: usize = b"veilpass prepared proving key v1\n".len();
-fn points() -> usize {
-    NAME + 64 + dimensions().wires.div_ceil(8)
-}
-
-/// The first answer leaves a prepared form of the proving key behind, and cold answers then need no more of the key file than its name.
-#[test]
-fn cold_answers_use_the_prepared_proving_key() {
-    let stage = ready("");
-    let (kept, answers) = (stage.at().join("W/proving-key.prepared"), stage.at().join("W/prepared.age"));
-    assert!(!kept.exists());
-    present(&stage, "").ok();
-    let file = std::fs::read(&kept).unwrap();
-    assert_eq!(std::fs::metadata(&kept).unwrap().permissions().mode() & 0o777, 0o600);
-
+/// The proving key's file with points that are none below its head: whoever decodes it, fails.
+fn hollow_key(stage: &Stage) -> Vec<u8> {
     let mut hollow = dev::proving_key_bytes().to_vec();
     let end = hollow.len();
     hollow[end - 100_000..].fill(0xff);
     std::fs::write(stage.at().join("hollow.pk"), &hollow).unwrap();
-    assert_eq!(present(&stage, "--pk hollow.pk").code(), "key_syntax", "of another file");
-    let renamed = rehashed(file.clone(), |file| {
-        file[NAME..NAME + 32].copy_from_slice(&sha256(&hollow));
-    });
-    std::fs::write(&kept, &renamed).unwrap();
-    std::fs::remove_file(&answers).unwrap();
+    hollow
+}
+
+/// The DEV key, prepared, as if it had been made from a file with this name.
+fn prepared_from(name: KeyFile, hash: [u8; 32]) -> PreparedProvingKey {
+    let key = dev::proving_key().unwrap();
+    let mut file = PreparedProvingKey::new(&key).to_bytes();
+    let at = b"veilpass prepared proving key v1\n".len();
+    let end = file.len() - 32;
+    file[at..at + 32].copy_from_slice(&hash);
+    let hash = sha256(&file[..end]);
+    file[end..].copy_from_slice(&hash);
+    PreparedProvingKey::from_bytes(&file, key.verifying_key(), name).unwrap()
+}
+
+fn sha256(bytes: &[u8]) -> [u8; 32] {
+    // A circuit's id is the hash of a file.
+    CircuitId::of_file(bytes).0
+}
+
+/// A sync leaves a prepared form of the proving key behind, and cold answers then need no more of the key file than
+/// its name.
+#[test]
+fn cold_answers_use_the_prepared_proving_key() {
+    let stage = ready("");
+    let kept = stage.at().join("W/proving-key.age");
+    assert_eq!(std::fs::metadata(&kept).unwrap().permissions().mode() & 0o777, 0o600);
+    let hollow = hollow_key(&stage);
+    assert_eq!(present(&stage, "--pk hollow.pk").code(), "key_syntax", "it is of another file");
+    let (wallet, _) = open(&stage.at().join("W"), &hollow, NOW);
+    let key = prepared_from(KeyFile::of(&hollow), sha256(&hollow));
+    let file = wallet.key_seal().seal(&key).unwrap();
+    std::fs::write(&kept, &file).unwrap();
     let run = present(&stage, "--pk hollow.pk");
     run.ok();
     assert!(accepted(&stage) && !run.stderr.contains("warning"), "{run:?}");
-    assert!(std::fs::read(&kept).unwrap() == renamed, "it is in use, and not written again");
+    assert!(std::fs::read(&kept).unwrap() == file, "it is in use, and not written again");
 }
 
 /// Whatever is wrong with it is said; the answer leaves all the same, proved with the proving key itself, and the file
-/// is made anew.
+/// is made anew. A file that the wallet did not write itself is not read.
 #[test]
 fn a_bad_prepared_proving_key_is_dropped_and_said() {
     let stage = ready("");
-    let (kept, answers) = (stage.at().join("W/proving-key.prepared"), stage.at().join("W/prepared.age"));
-    present(&stage, "").ok();
+    let kept = stage.at().join("W/proving-key.age");
     let good = std::fs::read(&kept).unwrap();
+    let seal = open(&stage.at().join("W"), dev::proving_key_bytes(), NOW).0.key_seal();
     let mut flipped = good.clone();
     flipped[good.len() / 2] ^= 1;
-    let off_curve = rehashed(good.clone(), |file| file[points()] ^= 1);
-    let swapped = rehashed(good.clone(), |file| file[points()..][..128].rotate_left(64));
-    for (bad, says, answered) in [
-        (flipped, "damaged", true),
-        (off_curve, "an invalid point", true),
-        (Vec::new(), "not a prepared proving key", true),
-        (swapped.clone(), "does not verify", true),
-        // Found while the next answer is prepared.
-        (swapped, "does not verify", false),
-    ] {
+    let key = dev::proving_key().unwrap();
+    let unsealed = PreparedProvingKey::new(&key).to_bytes();
+    let another = ready("");
+    let of_another = std::fs::read(another.at().join("W/proving-key.age")).unwrap();
+    for bad in [flipped, unsealed, of_another, good[..5000].to_vec(), Vec::new()] {
         std::fs::write(&kept, bad).unwrap();
-        if answered {
-            std::fs::remove_file(&answers).unwrap();
-        }
+        _ = std::fs::remove_file(stage.at().join("W/prepared.age"));
         let run = present(&stage, "");
         run.ok();
-        assert!(
-            run.stderr.contains("warning: the prepared proving key") && run.stderr.contains(says),
-            "{run:?}"
-        );
+        assert!(run.stderr.contains("warning: the prepared proving key is not used"), "{run:?}");
         assert!(accepted(&stage));
-        assert!(std::fs::read(&kept).unwrap() == good, "made anew: {says}");
+        let file = std::fs::read(&kept).unwrap();
+        let read = seal.open(&file, key.verifying_key(), KeyFile::of(dev::proving_key_bytes()));
+        assert!(read.is_ok_and(|key| key.is_some()), "made anew");
         assert!(!present(&stage, "").stderr.contains("warning"));
     }
     // No room for it.
@@ -254,5 +241,5 @@ fn a_bad_prepared_proving_key_is_dropped_and_said() {
     std::fs::create_dir(&kept).unwrap();
     let run = present(&stage, "");
     run.ok();
-    assert!(run.stderr.contains("the proving key could not be prepared") && accepted(&stage), "{run:?}");
+    assert!(run.stderr.contains("the prepared proving key could not be made") && accepted(&stage), "{run:?}");
 }

@@ -67,7 +67,7 @@ pub struct PreparedProvingKey {
     pub(super) a: Vec<G1Affine>,
     /// `[Bᵢ(τ)]₂`, by wire.
     pub(super) b: Vec<G2Affine>,
-    /// For each wire `[(βAᵢ + αBᵢ + Cᵢ)/δ]₁`, but not of public ones, and `½·Σₛ Cₛᵢ·[ℓₛ]`; then `−½·[λᵢ]`.
+    /// For each wire `½·Σₛ Cₛᵢ·[ℓₛ]`, and if it is private `[(βAᵢ + αBᵢ + Cᵢ)/δ]₁` more; then `−½·[λᵢ]`.
     pub(super) c: Vec<G1Affine>,
 }
 
@@ -107,7 +107,7 @@ impl PreparedProvingKey {
         }
     }
 
-    /// The file, of about 1.8 MB. Nothing in it is secret.
+    /// The file, of 1.8 MB. Nothing in it is secret.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut out = [MAGIC, &self.made_from.0, &self.verifying_key.circuit_id().0].concat();
         IN_G1.put(&mut out, &self.a);
@@ -119,8 +119,9 @@ impl PreparedProvingKey {
     }
 
     /// Reads a file that was made from the proving key file with this name, which has this verifying key inside. Its hash
-    /// and every coordinate are checked, and every point is on its curve. A file like that can still be another's: as with a proving key, no proof
-    /// is handed out before the verifier has accepted it.
+    /// is checked, that every coordinate is canonical and every point on its curve: all that can be damaged. It does not say
+    /// who wrote it: points of somebody's choice can ask the prover questions, so a wallet keeps it sealed
+    /// ([`crate::KeySeal`]).
     pub fn from_bytes(
         file: &[u8],
         verifying_key: &VerifyingKey,

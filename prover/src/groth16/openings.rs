@@ -13,17 +13,15 @@
 
 use super::blinding::Unblinded;
 use super::engine::Engine;
-use super::quotient::Polynomials;
+use super::quotient::{Polynomials, challenge_row};
 use super::session::difference;
 use super::spectrum::{Basis, Spectrum, geometric};
 use ark_bn254::{G1Affine, G1Projective};
 use ark_ec::{AffineRepr, CurveGroup};
 use ark_ff::{AdditiveGroup, Field, batch_inversion};
-use veilpass_circuits::dimensions;
 use veilpass_circuits::system::RowValues;
 use veilpass_kernels::{FixedBases, G1, G2, Machine, Matrix, Recoded};
 use veilpass_protocol::field::Fr;
-use veilpass_protocol::statement::INPUTS;
 use zeroize::Zeroizing;
 
 /// Widths of the digits for some three hundred wires, and for as many with a thousand other points.
@@ -107,11 +105,6 @@ pub(super) struct Changes {
 /// A value, or zero beyond the end.
 fn at<T: Copy + Default>(values: &[T], place: usize) -> T {
     values.get(place).copied().unwrap_or_default()
-}
-
-/// The row of the challenge.
-fn challenge_row() -> usize {
-    dimensions().rows + INPUTS
 }
 
 impl Openings {

@@ -32,6 +32,11 @@ pub(super) fn with_inputs(mut rows: RowValues, wires: &[Fr]) -> RowValues {
     rows
 }
 
+/// The row of the challenge: that of the last input.
+pub(super) fn challenge_row() -> usize {
+    dimensions().rows + INPUTS
+}
+
 /// The domain and what does not depend on an assignment.
 pub(super) struct Quotient {
     machine: Machine,
@@ -95,8 +100,7 @@ impl Quotient {
     /// coefficients of B.
     pub fn per_challenge(&self, b: &[Fr]) -> Zeroizing<Vec<Fr>> {
         let domain = self.domain();
-        let row = dimensions().rows + INPUTS;
-        let root = domain.root().pow([row as u64]);
+        let root = domain.root().pow([challenge_row() as u64]);
         let scale = root / Fr::from(domain.size() as u64);
         if self.basis == Basis::OddValues {
             // −2 times the values.

@@ -12,7 +12,7 @@ use rand::rngs::StdRng;
 use sha2::{Digest, Sha256};
 use std::sync::LazyLock;
 use veilpass_circuits::attest::cases;
-use veilpass_circuits::{assign, assign_rows, shape};
+use veilpass_circuits::{assign, assign_rows, dimensions, shape};
 use veilpass_kernels::Machine;
 use veilpass_params::dev;
 use veilpass_protocol::field::Fr;
@@ -101,7 +101,8 @@ fn rows_and_wires_are_those_of_the_matrices() {
 fn the_unblinded_proof_is_arks() {
     for (statement, witness) in good_cases(4, 22) {
         let ark = ark_proof(&statement, &witness, Fr::ZERO, Fr::ZERO);
-        for engine in ENGINES.iter() {
+        let portable = Engine::on(Machine::portable(), PREPARED_KEY.clone()).unwrap();
+        for engine in ENGINES.iter().chain([&portable]) {
             let ours = unblinded(engine, &statement, &witness);
             assert!(ours.a.into_affine() == ark.a, "{}", engine.machine());
             assert!(ours.b.into_affine() == ark.b, "{}", engine.machine());
@@ -379,16 +380,31 @@ fn a_prepared_key_is_read_as_it_was_written() {
         assert!(read(&file[..length]).is_err(), "{length}");
     }
     assert_eq!(read(&[&file[..], &[0]].concat()).err(), Some(PreparedKeyError::Damaged));
+    // The same with a hash that fits: a point less, a byte more, a bit beyond A's wires, a point that is not counted.
+    let rehashed = |whole: &[u8]| read(&[whole, &Sha256::digest(whole)].concat());
+    let whole = &file[..file.len() - 32];
+    assert!(rehashed(whole).is_ok(), "control");
+    assert_eq!(rehashed(&whole[..whole.len() - 64]).err(), Some(PreparedKeyError::Syntax));
+    assert_eq!(rehashed(&[whole, &[0]].concat()).err(), Some(PreparedKeyError::Syntax));
+    let changed = |place: usize, by: u8| {
+        let mut bad = whole.to_vec();
+        bad[place] ^= by;
+        rehashed(&bad).err()
+    };
+    let (bits, wires) = (33 + 64, dimensions().wires);
+    assert!(wires % 8 > 0);
+    assert_eq!(changed(bits + wires / 8, 0x80), Some(PreparedKeyError::Syntax));
+    let in_a = PREPARED_KEY.a.iter().filter(|a| !a.is_zero()).count();
+    let in_b = PREPARED_KEY.b.iter().filter(|b| !b.is_zero()).count();
+    let bits_of_c = bits + 2 * wires.div_ceil(8) + 64 * in_a + 128 * in_b;
+    let last = bits_of_c + (wires + dimensions().domain()).div_ceil(8) - 2;
+    assert_eq!(whole[last], 0xff, "eight points of H");
+    assert_eq!(changed(last, 1), Some(PreparedKeyError::Syntax));
     // Any byte, with the hash left and with the hash made right.
     let damaged = |place: usize, bit: u8, right: bool| {
         let mut bad = file.clone();
         bad[place] ^= 1 << bit;
-        if right {
-            let end = bad.len() - 32;
-            let hash = Sha256::digest(&bad[..end]);
-            bad[end..].copy_from_slice(&hash);
-        }
-        read(&bad)
+        if right { rehashed(&bad[..bad.len() - 32]) } else { read(&bad) }
     };
     let mut rng = StdRng::seed_from_u64(34);
     let mut seen = Vec::new();
@@ -407,7 +423,7 @@ fn a_prepared_key_is_read_as_it_was_written() {
     }
 }
 
-/// A file whose points are other points proves nothing that leaves.
+/// A key whose points are other points proves nothing that leaves.
 #[test]
 fn a_prepared_key_of_other_points_proves_nothing() {
     let (statement, witness) = good_cases(1, 35).remove(0);
