@@ -128,7 +128,8 @@ fn source(place: usize, log: u32) -> usize {
     (64 * m + 8 * c + r).reverse_bits() >> (usize::BITS - log)
 }
 
-struct ToBlocks<'a>(&'a [Fr]);
+/// Eight together, the last filled up with zeros.
+pub(crate) struct ToBlocks<'a>(pub &'a [Fr]);
 
 impl Task for ToBlocks<'_> {
     type Out = Vec<Block>;
