@@ -4,6 +4,7 @@ use crate::fft::ToBlocks;
 use crate::lanes::{Backend, Block, LANES, Lanes, Machine, Task};
 use ark_bn254::Fr;
 use ark_ff::AdditiveGroup;
+use zeroize::Zeroize;
 
 /// Products that share a reduction.
 const TERMS: usize = 16;
@@ -66,6 +67,7 @@ impl Task for Times<'_> {
             }
             out.extend(sum.to_field());
         }
+        x.as_mut_slice().zeroize();
         out.truncate(*rows);
         out
     }
