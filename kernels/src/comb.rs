@@ -210,6 +210,20 @@ pub struct Combine<'a, G: Combed> {
     rows: &'a [&'a [(&'a Comb<G>, &'a Fr)]],
 }
 
+/// In lanes on every machine, as many rows as one task sums; `None` where an exception occurred.
+#[cfg(test)]
+pub(crate) fn in_lanes<G: Combed>(rows: &[&[(&Comb<G>, &Fr)]]) -> [Option<G::Projective>; 2] {
+    struct InLanes<'a, G: Combed>(Combine<'a, G>);
+    impl<G: Combed> Task for InLanes<'_, G> {
+        type Out = [Option<G::Projective>; 2];
+        #[inline(always)]
+        fn run<B: Backend>(self) -> Self::Out {
+            self.0.in_lanes::<B>()
+        }
+    }
+    rows[0][0].0.machine.run(InLanes(Combine { rows }))
+}
+
 /// The summands of eight windows.
 #[inline(always)]
 fn eight<G: Group, B: Backend>(

@@ -8,6 +8,7 @@
 use crate::lanes::{Backend, Block, LANES, Lanes, Machine, Task};
 use ark_bn254::Fr;
 use ark_ff::{AdditiveGroup, FftField, Field};
+use zeroize::Zeroize;
 
 /// The n-th roots of unity `ω^i`, n a power of two from 64 to 2^27, and their odd coset `g·ω^i` with
 /// `g² = ω`, on which `X^n − 1` is −2. The same ω as in `ark_poly::Radix2EvaluationDomain`.
@@ -128,7 +129,8 @@ fn source(place: usize, log: u32) -> usize {
     (64 * m + 8 * c + r).reverse_bits() >> (usize::BITS - log)
 }
 
-struct ToBlocks<'a>(&'a [Fr]);
+/// Eight together, the last filled up with zeros.
+pub(crate) struct ToBlocks<'a>(pub &'a [Fr]);
 
 impl Task for ToBlocks<'_> {
     type Out = Vec<Block>;
@@ -229,6 +231,8 @@ impl Task for Transform<'_> {
                 }
             }
         }
+        // By whole blocks: the vector's own wiping goes through its bytes.
+        data.as_mut_slice().zeroize();
         out
     }
 }

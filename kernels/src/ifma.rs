@@ -4,8 +4,11 @@
 //! vectors are made only inside [`run`], which [`Machine`](crate::Machine) calls only where [`available`] said
 //! so), and [`run`] itself.
 //!
-//! **Bounds.** Between operations limbs are below 2^52 and values below 2p. Sums and differences are brought
-//! back there exactly; and since 2^260/p > 84, the product of two such values is below `p + 4p/84`.
+//! **Bounds.** Between operations limbs are below 2^52 and values below 2p; sums and differences are brought back
+//! there exactly. Only what [`Slack`] computes leaves these bounds: products take values up to 84p, which five limbs
+//! hold, since `2^260 > 84.6p`. For the same reason a sum of products below `s·p²` is reduced to less than
+//! `(s/84.6 + 1)·p`: to 1.05p for one product of values below 2p, to 1.76p for 16 of them, and to 84.4p for the most
+//! that is allowed, `s = 84²`.
 
 // One index runs through the limbs of several vectors.
 #![allow(clippy::needless_range_loop)]
@@ -109,7 +112,8 @@ fn subtract_once(t: [__m512i; 5], m: [u64; 5]) -> [__m512i; 5] {
     out
 }
 
-/// `t += a·b`, in ten limbs, which stay below 2^(52 + 8) for 16 products.
+/// `t += a·b`, in ten limbs. None gets more than nine numbers below 2^52 of a product: after 24 products all are
+/// below `216 · 2^52`.
 #[inline(always)]
 fn accumulate(t: &mut [__m512i; 10], a: [__m512i; 5], b: [__m512i; 5]) {
     for i in 0..5 {
@@ -120,7 +124,8 @@ fn accumulate(t: &mut [__m512i; 10], a: [__m512i; 5], b: [__m512i; 5]) {
     }
 }
 
-/// Montgomery's reduction. A sum of 16 products, below 16 · 4p², comes out below `p + 64p/84`.
+/// Montgomery's reduction: what is T on entering comes out below `T/2^260 + p`. Nine more numbers and a carry leave
+/// the limbs of 24 products below 2^60 on the way; in the end, T being below `(84p)²`, five below 2^52 suffice.
 #[inline(always)]
 fn montgomery<F: Field>(mut t: [__m512i; 10]) -> [__m512i; 5] {
     let (p, n) = (spread(F::P52), all(F::N52));

@@ -3,6 +3,7 @@
 use crate::field::Field;
 use crate::portable::Eight;
 use ark_bn254::{Fq, Fr};
+use zeroize::DefaultIsZeroes;
 
 /// Elements in one vector.
 pub const LANES: usize = 8;
@@ -17,6 +18,8 @@ pub struct Line(pub [u64; 8]);
 #[derive(Clone, Copy, Debug, Default)]
 #[repr(C, align(64))]
 pub struct Block(pub(crate) [[u64; 8]; 5]);
+
+impl DefaultIsZeroes for Block {}
 
 /// Eight elements of a field. Each may be kept in a redundant form; [`Lanes::to_field`] is canonical.
 pub trait Lanes<F: Field>: Copy {

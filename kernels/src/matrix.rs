@@ -1,8 +1,10 @@
 //! Products of a matrix that stays with vectors that come.
 
+use crate::fft::ToBlocks;
 use crate::lanes::{Backend, Block, LANES, Lanes, Machine, Task};
 use ark_bn254::Fr;
 use ark_ff::AdditiveGroup;
+use zeroize::Zeroize;
 
 /// Products that share a reduction.
 const TERMS: usize = 16;
@@ -28,26 +30,12 @@ impl Matrix {
                 eights[row / LANES * padded + column][row % LANES] = *entry;
             }
         }
-        Matrix { machine, rows, columns, blocks: machine.run(ToBlocks(&eights)) }
+        Matrix { machine, rows, columns, blocks: machine.run(ToBlocks(eights.as_flattened())) }
     }
 
     /// The product with a column, of which what is missing is zero.
     pub fn times(&self, x: &[Fr]) -> Vec<Fr> {
         self.machine.run(Times { matrix: self, x })
-    }
-}
-
-struct ToBlocks<'a>(&'a [[Fr; LANES]]);
-
-impl Task for ToBlocks<'_> {
-    type Out = Vec<Block>;
-    #[inline(always)]
-    fn run<B: Backend>(self) -> Vec<Block> {
-        let mut out = Vec::with_capacity(self.0.len());
-        for eight in self.0 {
-            out.push(B::Fr::from_field(*eight).to_block());
-        }
-        out
     }
 }
 
@@ -79,6 +67,7 @@ impl Task for Times<'_> {
             }
             out.extend(sum.to_field());
         }
+        x.as_mut_slice().zeroize();
         out.truncate(*rows);
         out
     }

@@ -41,10 +41,19 @@ fn chain<F: Field, L: Lanes<F>>(t: Everything<F>) -> Vec<[F; LANES]> {
     let deep = doubled.sub(difference).sub(doubled).sub(doubled);
     let opposite = same.sub(difference).sub(difference);
     let squares = deep.mul(deep).add(difference.mul(sum));
+    // In wide lanes `2p − x`, where one of the edges is x = 1: as much as a value may be.
+    let [top, other] = [same.sub(a.reduced()), same.sub(b.reduced())];
     let dot = L::dot(
-        &[deep, sum, difference, deep, doubled, a, b, sum, deep],
-        &[deep, deep, a, b, a, b, deep, doubled, doubled].map(L::to_block),
+        &[
+            deep, sum, difference, deep, doubled, a, b, sum, deep, opposite, top, other, opposite, deep, top,
+            top,
+        ],
+        &[deep, deep, a, b, a, b, deep, doubled, doubled, opposite, deep, top, b, opposite, other, top]
+            .map(L::to_block),
     );
+    // As many terms as may be, and a difference that is wrong if their sum comes out above 2p.
+    let most = L::dot(&[top; 16], &[other.to_block(); 16]);
+    let below = same.sub(most);
     let dot = dot.add(L::two_products(deep, opposite, a, doubled));
     let signs = a.negate_where(t.mask);
     let (x, y) = (deep, squares.reduced());
@@ -62,6 +71,8 @@ fn chain<F: Field, L: Lanes<F>>(t: Everything<F>) -> Vec<[F; LANES]> {
         signs,
         opposite,
         dot,
+        most,
+        below,
         x2,
         y2,
         L::splat(t.a[3]),
@@ -87,10 +98,11 @@ impl Task for Everything<Fr> {
 }
 
 /// What ark says.
-fn expected<F: Field>(a: F, b: F, negate: bool, fourth: F) -> [F; 14] {
+fn expected<F: Field>(a: F, b: F, negate: bool, fourth: F) -> [F; 16] {
     let (sum, difference) = (a + b, a - b);
     let doubled = sum + sum + sum + sum;
     let deep = doubled - difference - doubled - doubled;
+    let opposite = -(difference + difference);
     let squares = deep * deep + difference * sum;
     let dot = [
         (deep, deep),
@@ -102,8 +114,16 @@ fn expected<F: Field>(a: F, b: F, negate: bool, fourth: F) -> [F; 14] {
         (b, deep),
         (sum, doubled),
         (deep, doubled),
+        (opposite, opposite),
+        (-a, deep),
+        (-b, -a),
+        (opposite, b),
+        (deep, opposite),
+        (-a, -b),
+        (-a, -a),
     ];
-    let dot = dot.into_iter().map(|(x, y)| x * y).sum::<F>() - deep * (difference + difference) + a * doubled;
+    let dot = dot.into_iter().map(|(x, y)| x * y).sum::<F>() + deep * opposite + a * doubled;
+    let most = F::from(16u8) * a * b;
     let signs = if negate { -a } else { a };
     [
         a,
@@ -115,8 +135,10 @@ fn expected<F: Field>(a: F, b: F, negate: bool, fourth: F) -> [F; 14] {
         deep,
         squares,
         signs,
-        -(difference + difference),
+        opposite,
         dot,
+        most,
+        -most,
         deep,
         squares,
         fourth,
