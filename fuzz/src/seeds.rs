@@ -5,6 +5,7 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 use serde_json::{Value, json};
 use std::sync::OnceLock;
+use veilpass_params::dev;
 use veilpass_protocol::attributes::{Attributes, DocumentClass, Sex};
 use veilpass_protocol::cells::{Cell, Cells};
 use veilpass_protocol::credential::Credential;
@@ -213,6 +214,24 @@ pub fn proving_keys() -> Vec<Vec<u8>> {
         spread(0, 49_999),
         spread(4, 12_345),
     ]
+}
+
+/// How many points are not infinity.
+fn finite<P: PartialEq + Default>(points: &[P]) -> usize {
+    points.iter().filter(|point| **point != P::default()).count()
+}
+
+/// The same for its prepared form, whose lists begin with bits: here a bit of each list is changed, and the hash made right.
+pub fn prepared_keys() -> Vec<Vec<u8>> {
+    let key = dev::proving_key().expect("the DEV key");
+    let groth16 = key.groth16();
+    let (in_a, in_b) = (finite(&groth16.a_query), finite(&groth16.b_g2_query));
+    let (bits, a) = (groth16.a_query.len().div_ceil(8), 33 + 64);
+    let b = a + bits + 64 * in_a;
+    let c = b + bits + 128 * in_b;
+    let change = |at: usize| vec![2, (at >> 16) as u8, (at >> 8) as u8, at as u8, 0x5a];
+    let lists = [a, b, c].into_iter().flat_map(|list| [list, list + bits - 1, list + bits, list + bits + 70]);
+    proving_keys().into_iter().chain(lists.map(change)).collect()
 }
 
 /// Key lines, public and private.

@@ -35,7 +35,7 @@ pub const PROVING: Target = Target {
 pub const PREPARED: Target = Target {
     name: "prepared_key",
     judge: prepared,
-    seeds: seeds::proving_keys,
+    seeds: seeds::prepared_keys,
     repair: Some(repair::right_hash),
     words: &[],
     short: 200,
