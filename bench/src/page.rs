@@ -77,7 +77,7 @@ pub fn page(report: &Report, pictures: &[Picture]) -> String {
         }
     };
     let sections: [(&str, &str, &[&str]); 4] = [
-        ("Proofs", "proofs", &["key_", "prove_", "prepare", "present_", "semaphore_prove"]),
+        ("Proofs", "proofs", &["key_", "look_", "prove_", "prepare", "present_", "semaphore_prove"]),
         ("Verification", "verification", &["verify_", "semaphore_verify"]),
         ("The authority's tree", "tree", &["tree_"]),
         ("Memory", "memory", &["peak_"]),

@@ -44,7 +44,7 @@ fn ratios_stay_where_they_were() {
     let _alone = alone();
     let mut setting = Setting::new().unwrap();
     let checks = Checks::new(&mut setting).unwrap();
-    // Usual, in release: 0.1 (0.56 without the wide instructions); 0.0005; 0.28; 0.5.
+    // Usual, in release: 0.09 (0.54 without the wide instructions); 0.0001; 0.19; 0.46.
     let ark = ("prove_cold", Impl::Ark);
     let proofs = vec![
         Limit(0.9, ("prove_cold", OURS), ark),
@@ -53,7 +53,7 @@ fn ratios_stay_where_they_were() {
         Limit(0.9, ("prove_new_platform_plain", OURS), ("prove_cold", OURS)),
     ];
     guard(proofs, || setting.measure(1, Effort::of_rounds(2), true).unwrap());
-    // Usual, in release with the wide instructions: 0.4; 0.11.
+    // Usual, in release with the wide instructions: 0.09; 0.46.
     let verdicts = vec![
         Limit(0.8, ("verify_single", OURS), ("verify_single", Impl::Ark)),
         Limit(0.7, ("verify_batch_64", OURS), ("verify_single", OURS)),

@@ -88,6 +88,10 @@ fn a_run_gives_a_report_a_page_and_pictures() {
     assert_eq!(Report::from_json(&json).unwrap(), report);
     let page = std::fs::read_to_string(folder.join("benchmarks.md")).unwrap();
     assert!(page.contains("bench --quick --compare ark --out docs"));
+    // Every wall time has its line.
+    for entry in report.results.iter().filter(|e| e.unit == "ms" && !e.name.ends_with("_cpu")) {
+        assert!(page.contains(&text::words(&entry.name)), "{}", entry.name);
+    }
     std::fs::remove_dir_all(&folder).unwrap();
     assert!(text::text(&report).contains("verification in batches of 1024, each"));
 }

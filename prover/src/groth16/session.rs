@@ -84,7 +84,7 @@ impl<'e> Session<'e> {
     }
 
     /// Computes, once, what a change of any row adds to the quotient's commitment: the work of some sixty cold
-    /// proofs, after which a turn to another platform costs a seventh of one. Worth it in the background, for
+    /// proofs, after which a turn to another platform costs a fifth of one. Worth it in the background, for
     /// holders who meet many platforms in one epoch. A first session of an engine also makes the key's part of it.
     pub fn look_ahead(&mut self) {
         if self.openings.is_none() {
