@@ -162,7 +162,23 @@ mod tests {
         }
     }
 
-    /// Points whose order is a small factor of the cofactor: the walk meets itself on the way.
+    /// In no step of the loop is the multiple of Q infinity, Q or −Q, whatever the order of Q on the twist: the cofactor is
+    /// the product of these three primes and one of 178 bits, which is above all multiples.
+    #[test]
+    fn no_step_meets_a_small_order() {
+        let primes = [10069, 5864401, 1875725156269];
+        let mut k = 1u128;
+        for digit in loop_digits() {
+            k *= 2;
+            let meets = |prime: u128| k.is_multiple_of(prime) || [1, prime - 1].contains(&(k % prime));
+            assert!(digit == 0 || !primes.into_iter().any(meets), "{k}");
+            k = k.strict_add_signed(digit.into());
+            assert!(!primes.iter().any(|prime| k.is_multiple_of(*prime)), "{k}");
+        }
+        assert_eq!(k, 6 * u128::from(<ark_bn254::Config as ark_ec::bn::BnConfig>::X[0]) + 2);
+    }
+
+    /// Points whose order is a small factor of the cofactor.
     #[test]
     fn points_of_small_order_are_refused() {
         let mut rng = StdRng::seed_from_u64(3);

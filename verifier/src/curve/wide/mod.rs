@@ -248,7 +248,7 @@ mod tests {
         }
     }
 
-    /// A point whose order is 10069 meets itself: no result, rather than a wrong one.
+    /// A point whose order is 10069 is not in the subgroup, if there is a result at all.
     #[test]
     fn no_result_where_formulas_do_not_hold() {
         let mut rng = StdRng::seed_from_u64(2);
