@@ -25,18 +25,23 @@ impl Fixed {
     /// Two lines for each step. `None` where the processor has no wide multipliers.
     pub(crate) fn of(lines: &[[Line; 2]]) -> Option<Fixed> {
         let machine = Machine::detect();
-        (machine != Machine::portable()).then(|| Fixed::on(machine, lines))
+        if machine == Machine::portable() { None } else { Fixed::on(machine, lines) }
     }
 
-    pub(crate) fn on(machine: Machine, lines: &[[Line; 2]]) -> Fixed {
-        Fixed { machine, steps: run(machine, Enter(lines)).unwrap_or_default() }
+    /// On a machine of one's choice: for comparisons.
+    pub(crate) fn on(machine: Machine, lines: &[[Line; 2]]) -> Option<Fixed> {
+        Some(Fixed { machine, steps: run(machine, Enter(lines))? })
     }
 
-    /// `e(A, B) · e(P₁, Q₁) · e(P₂, Q₂)` with the fixed `Q`. Nothing comes out if B is not in the subgroup.
-    pub(crate) fn pairing(&self, a: G1, b: G2, at: [Jacobian<Fe>; 2]) -> Option<Fe12> {
-        let of_b = walk_alone(self.machine, b)?;
-        let f = Packed::out_of(self.machine, Loop { fixed: self, a, of_b: &of_b, at });
-        // A product of lines is never 0, and always has an inverse.
+    /// The lines of B; `None` if it is not in the subgroup.
+    pub(crate) fn walk(&self, b: G2) -> Option<Vec<Eight>> {
+        walk_alone(self.machine, b)
+    }
+
+    /// `e(A, B) · e(P₁, Q₁) · e(P₂, Q₂)` with B's lines and the fixed `Q`. `None` only for a product that is 0, which
+    /// lines never make.
+    pub(crate) fn pairing(&self, a: G1, of_b: &[Eight], at: [Jacobian<Fe>; 2]) -> Option<Fe12> {
+        let f = Packed::out_of(self.machine, Loop { fixed: self, a, of_b, at });
         let inverse = f.unpacked().inverse()?;
         Some(final_power(f, Packed::of(self.machine, inverse)).unpacked())
     }
