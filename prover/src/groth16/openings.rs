@@ -24,7 +24,7 @@ use veilpass_kernels::{FixedBases, G1, G2, Machine, Matrix, Recoded};
 use veilpass_protocol::field::Fr;
 use zeroize::Zeroizing;
 
-/// Widths of the digits for some three hundred wires, and for as many with a thousand other points.
+/// Widths of the digits for some four hundred wires, and for as many with 1,800 other points.
 const WINDOW_OF_WIRES: usize = 10;
 const WINDOW_OF_C: usize = 11;
 
