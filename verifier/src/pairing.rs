@@ -31,7 +31,7 @@ use veilpass_protocol::statement::Statement;
 #[error("the proof does not prove this statement")]
 pub struct ProofInvalid;
 
-/// A verifying key that has passed the lint, made ready for many checks: about 1.4 MB of multiples of its
+/// A verifying key that has passed the lint, made ready for many checks: about 2 MB of multiples of its
 /// points, which clones share.
 #[derive(Debug, Clone)]
 pub struct PreparedKey {
