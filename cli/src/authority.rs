@@ -1,6 +1,6 @@
 //! `veilpass authority`: the registry's arithmetic on a folder.
 
-use crate::common::{Clock, run_server, verifying_key};
+use crate::common::{WritingClock, run_server, verifying_key};
 use crate::outcome::{Failure, Reply, pretty};
 use crate::progress;
 use crate::serve::ServeAuthority;
@@ -40,7 +40,7 @@ pub enum Authority {
         #[arg(long)]
         new_token: bool,
         #[command(flatten)]
-        clock: Clock,
+        clock: WritingClock,
     },
     /// Import people from a CSV or JSONL file (contract §4); can be stopped and run again
     Import {
@@ -52,7 +52,7 @@ pub enum Authority {
         #[arg(long, value_name = "OUT.jsonl")]
         credentials: Option<PathBuf>,
         #[command(flatten)]
-        clock: Clock,
+        clock: WritingClock,
     },
     /// Seal the changes since the last epoch into a new one
     Seal {
@@ -62,7 +62,7 @@ pub enum Authority {
         #[arg(long)]
         in_order: bool,
         #[command(flatten)]
-        clock: Clock,
+        clock: WritingClock,
     },
     /// Remove a person at the next seal
     Remove {
@@ -74,7 +74,7 @@ pub enum Authority {
         #[arg(long)]
         reason: RemovalReason,
         #[command(flatten)]
-        clock: Clock,
+        clock: WritingClock,
     },
     /// Show an epoch
     Epoch {
@@ -172,10 +172,10 @@ impl Authority {
 
 /// What is done on an open registry.
 enum Work {
-    Registrar(String, bool, Clock),
-    Import(PathBuf, Option<PathBuf>, Clock),
-    Seal(bool, Clock),
-    Remove(NetworkNumber, RemovalReason, Clock),
+    Registrar(String, bool, WritingClock),
+    Import(PathBuf, Option<PathBuf>, WritingClock),
+    Seal(bool, WritingClock),
+    Remove(NetworkNumber, RemovalReason, WritingClock),
     Epoch(Option<u64>),
     Platform(Host, String, String, Vec<String>),
     Publish(PathBuf),

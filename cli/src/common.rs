@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 use veilpass_params::ProvingKey;
 use veilpass_protocol::day::Timestamp;
+use veilpass_protocol::epoch::MAX_SKEW;
 use veilpass_protocol::note::AuthorityKey;
 
 /// Largest file that is read whole: proving keys are below 2 MB.
@@ -29,6 +30,31 @@ impl Clock {
         let since = SystemTime::now().duration_since(UNIX_EPOCH);
         let since = since.map_err(|_| Failure::Fault("the system clock stands before 1970".into()))?;
         Ok(Timestamp::new(since.as_secs()))
+    }
+}
+
+/// The clock of a command that changes a registry. A time that lies ahead would stay in it: nothing could be
+/// sealed until then, and what has had its time by then is erased.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct WritingClock {
+    #[command(flatten)]
+    clock: Clock,
+    /// Accept a time that lies ahead of the system clock; for tests only
+    #[arg(long)]
+    allow_future: bool,
+}
+
+impl WritingClock {
+    /// The time: at most two minutes ahead of the system clock, as for epoch statements.
+    pub fn now(self) -> Result<Timestamp, Failure> {
+        let (now, system) = (self.clock.now()?, Clock { now: None }.now()?);
+        if now > system.plus(MAX_SKEW) && !self.allow_future {
+            return Err(Failure::Usage(format!(
+                "--now {now} lies ahead of this machine's clock ({system}); nothing was changed. If the clock is \
+                 wrong, set it; in a test, add --allow-future"
+            )));
+        }
+        Ok(now)
     }
 }
 

@@ -2,9 +2,11 @@
 //! command was not one that can be obeyed, a fault is the machine's or ours.
 
 use crate::authority::documents::DocumentError;
+use crate::backup::BackupError;
 use crate::files::FileError;
 use crate::store::StoreError;
 use crate::store::life::Refused;
+use std::path::PathBuf;
 use veilpass_protocol::day::Timestamp;
 use veilpass_protocol::request::PolicyError;
 use veilpass_verifier::KeyError;
@@ -70,6 +72,51 @@ pub enum RegistryError {
         last: Timestamp,
     },
 
+    /// Rows do not give what was signed last.
+    #[error(
+        "the database was changed by something else than this program: {0}. Nothing was signed. Put back a \
+         backup (`veilpass authority restore`)"
+    )]
+    Altered(String),
+    /// A published folder shows a newer epoch than the registry knows.
+    #[error(
+        "{} shows epoch {shown}, and this registry knows {known} epochs: it is older than what it has \
+         published. Nothing was signed. Take up what was published by `veilpass authority restore`",
+        folder.display()
+    )]
+    Behind {
+        /// The published folder.
+        folder: PathBuf,
+        /// Its newest epoch.
+        shown: u64,
+        /// The registry's newest epoch.
+        known: u64,
+    },
+    /// A published folder shows another text of an epoch.
+    #[error(
+        "{} shows epoch {epoch} with another text than this registry has: two copies of this authority have \
+         signed. Nothing more was signed. Find out which one people and platforms have seen, and stop the other",
+        folder.display()
+    )]
+    Forked {
+        /// The published folder.
+        folder: PathBuf,
+        /// The epoch.
+        epoch: u64,
+    },
+
+    /// A backup cannot be written or read.
+    #[error(transparent)]
+    Backup(#[from] BackupError),
+    /// What was published cannot be read, or is not what this authority signed.
+    #[error("{place}: {why}. Nothing was restored. Name the published folder, or the authority's address")]
+    Published {
+        /// The folder or address.
+        place: String,
+        /// What is wrong.
+        why: String,
+    },
+
     /// A file or folder.
     #[error(transparent)]
     File(#[from] FileError),
@@ -88,8 +135,17 @@ impl RegistryError {
         match self {
             Document(_) | Operation(_) | NetworkNumberUnknown | AlreadyRemoved | EpochUnknown(_)
             | NoEpoch | RequestPolicy(_) | Key(_) => Blame::Refused,
+            Backup(BackupError::Passphrase | BackupError::Damaged(_)) => Blame::Refused,
+            Backup(BackupError::OtherKind(_)) => Blame::WrongUse,
             NotVacant(_) | NotOurs(_) | Argument(_) | RegistrarExists(_) | NotLater { .. } => Blame::WrongUse,
-            File(_) | Store(_) | Internal(_) => Blame::Fault,
+            Altered(_)
+            | Behind { .. }
+            | Forked { .. }
+            | Published { .. }
+            | Backup(_)
+            | File(_)
+            | Store(_)
+            | Internal(_) => Blame::Fault,
         }
     }
 
@@ -104,6 +160,8 @@ impl RegistryError {
             EpochUnknown(_) | NoEpoch => Some("not_found"),
             RequestPolicy(_) => Some("request_policy"),
             Key(e) => Some(e.code()),
+            Backup(BackupError::Passphrase) => Some("passphrase_wrong"),
+            Backup(BackupError::Damaged(_)) => Some("file_damaged"),
             _ if self.blame() == Blame::Fault => Some("unavailable"),
             _ => None,
         }

@@ -19,7 +19,7 @@ pub enum Access {
 }
 
 impl Access {
-    fn mode(self) -> u32 {
+    pub(crate) fn mode(self) -> u32 {
         match self {
             Access::Public => 0o644,
             Access::Private => 0o600,

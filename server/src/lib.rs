@@ -5,7 +5,9 @@
 #![deny(missing_docs)]
 
 pub mod authority;
+pub mod backup;
 pub mod client;
+mod database;
 mod error;
 pub mod files;
 pub mod http;

@@ -7,6 +7,7 @@ mod binary;
 mod demo;
 mod export;
 mod fake;
+mod full_disk;
 mod join;
 mod keys;
 mod killed;

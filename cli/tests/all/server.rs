@@ -24,9 +24,24 @@ impl Server {
 
     /// The same; `None` if it ended instead.
     pub fn try_start(folder: &Path, name: &str, arguments: &[&str]) -> Option<Server> {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_veilpass"));
+        command.args(arguments);
+        Server::spawn(folder, name, command)
+    }
+
+    /// The same for a server that goes on when a file grows beyond a limit, as on a full disk, instead of
+    /// being ended by SIGXFSZ.
+    pub fn start_deaf_to_limits(folder: &Path, name: &str, line: &str) -> Server {
+        let mut command = Command::new("sh");
+        command.args(["-c", r#"trap "" XFSZ; exec "$0" "$@""#, env!("CARGO_BIN_EXE_veilpass")]);
+        command.args(line.split_whitespace());
+        Server::spawn(folder, name, command)
+            .unwrap_or_else(|| panic!("{name} did not start: {}", log(folder, name)))
+    }
+
+    fn spawn(folder: &Path, name: &str, mut command: Command) -> Option<Server> {
         let log = File::options().create(true).append(true).open(log_path(folder, name)).unwrap();
-        let mut child = Command::new(env!("CARGO_BIN_EXE_veilpass"))
-            .args(arguments)
+        let mut child = command
             .current_dir(folder)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

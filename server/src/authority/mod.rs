@@ -14,10 +14,12 @@ pub mod applications;
 pub mod codes;
 mod countries;
 pub mod documents;
+mod held;
 pub mod import;
 pub(crate) mod lines;
 pub mod person;
 mod publish;
+mod restore;
 pub(crate) mod rows;
 mod seal;
 pub(crate) mod service;
@@ -26,12 +28,14 @@ pub use applications::{Application, Document, Redeemed};
 pub use codes::OneTimeCode;
 pub use import::{ImportProgress, ImportReport, Rejection};
 pub use publish::Published;
+pub use restore::Restored;
 pub use rows::{HEADER as IMPORT_HEADER, ImportCode};
 pub use seal::{Epoch, PlaceOrder};
 pub use service::{AuthorityService, AuthorityServiceError, AuthoritySettings};
 
 pub use crate::store::life::{ApplicationId, Refused, Revision};
 
+use crate::backup::Scratch;
 use crate::error::RegistryError;
 use crate::files::{self, Access, NewFolder};
 use crate::store::sqlite::SqliteStore;
@@ -64,6 +68,15 @@ const CIRCUITS: &str = "circuits";
 const RESET_WAIT: u64 = 48 * 3600;
 /// What counts as the seal interval where sealing is by hand.
 const SEALED_BY_HAND: u64 = 24 * 3600;
+
+/// Whether a folder may be a copy.
+#[derive(Debug, Clone, Copy)]
+enum Home {
+    /// It must be the one that was used last.
+    Here,
+    /// It is being restored.
+    Anywhere,
+}
 
 /// An authority on its folder. Clones are handles on the same one.
 #[derive(Clone)]
@@ -134,6 +147,10 @@ impl Authority {
     /// Opens an authority's folder. Key files that are not those of the registry are refused: under
     /// another fingerprint key everybody could enrol a second time.
     pub async fn open(folder: &Path) -> Result<Authority, RegistryError> {
+        Authority::open_at(folder, Home::Here).await
+    }
+
+    async fn open_at(folder: &Path, home: Home) -> Result<Authority, RegistryError> {
         let not_ours = |what: &str| RegistryError::NotOurs(format!("{}: {what}", folder.display()));
         if !folder.join(DATABASE).is_file() {
             return Err(not_ours("no authority's folder (no authority.db)"));
@@ -144,7 +161,12 @@ impl Authority {
         let text = Zeroizing::new(files::read_text(&folder.join(FINGERPRINT_KEY))?);
         let fingerprints = FingerprintKey::from_text(&text)
             .map_err(|_| not_ours("fingerprint.key is no fingerprint key"))?;
-        let store = SqliteStore::open(&folder.join(DATABASE)).await?;
+        let database = folder.join(DATABASE);
+        let store = match home {
+            Home::Here => SqliteStore::open(&database).await?,
+            Home::Anywhere => SqliteStore::open_copy(&database).await?,
+        };
+        Scratch::clear(folder)?;
         // What a killed seal may have left in the log; a reader in the way leaves it to the next.
         store.erase_remnants().await?;
         let identity = store.identity().await?.ok_or_else(|| not_ours("the registry is not initialised"))?;
@@ -244,6 +266,11 @@ impl Authority {
             Removal::Unknown => Err(RegistryError::NetworkNumberUnknown),
             Removal::AlreadyPending => Err(RegistryError::AlreadyRemoved),
         }
+    }
+
+    /// Notes the removal of every leaf whose person is not on record (after a restore); how many there are.
+    pub async fn remove_without_record(&self, reason: RemovalReason) -> Result<u64, RegistryError> {
+        Ok(self.store.remove_without_record(reason).await?)
     }
 
     /// A sealed epoch, the newest for `None`.

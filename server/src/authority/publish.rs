@@ -4,7 +4,8 @@
 //! cells; tiles of a new epoch appear all at once. The tiles of the epoch that was published before are
 //! kept for readers who are under way.
 
-use super::{Authority, CIRCUITS, Epoch, VKEY, circuit_file, key_line, seal};
+use super::held::newest_number;
+use super::{Authority, CIRCUITS, VKEY, circuit_file, key_line};
 use crate::error::RegistryError;
 use crate::files::{self, Access, FileError};
 use crate::store::{StoreError, StoredEpoch};
@@ -38,7 +39,8 @@ impl Authority {
         // One publisher of an authority at a time: two would sweep away each other's staged tiles.
         let _lock = files::lock(&self.folder.join(PUBLISH_LOCK))?;
         let state = self.store.published_state().await?;
-        let newest = Epoch::read(state.latest.ok_or(RegistryError::NoEpoch)?, &self.key())?.statement;
+        let (newest, tree) = self.signed_tree(state.signed).await?;
+        let newest = newest.ok_or(RegistryError::NoEpoch)?;
         let mut folder = Folder::open(out, &key_line(&self.signer))?;
         for id in &self.circuits {
             let path = circuit_file(&self.folder, id);
@@ -50,16 +52,17 @@ impl Authority {
             }
             folder.put(&format!("{CIRCUITS}/{id}.vk"), &file)?;
         }
-        let tree = seal::tree(newest.places_used, state.leaves).await?;
-        if tree.root() != newest.root {
-            return Err(StoreError::Damaged("the leaves do not give the newest root").into());
-        }
         // What was published stays: an older database, put back, must not make this authority sign a second
         // text for an epoch that wallets and platforms hold.
-        let published = folder.newest_epoch()?;
+        let published = newest_number(out)?.unwrap_or(0);
         if published > newest.epoch {
-            return Err(rewritten(published));
+            return Err(RegistryError::Behind {
+                folder: out.to_owned(),
+                shown: published,
+                known: newest.epoch,
+            });
         }
+        self.remember_published(out)?;
         folder.put_tiles(newest.epoch, &tree)?;
         for number in 1..=newest.epoch {
             if number < published && folder.has_epoch(number)? {
@@ -82,12 +85,6 @@ impl Authority {
         let platforms = self.store.platforms().await?;
         Folder::open(out, &key_line(&self.signer))?.put_directory(&platforms)
     }
-}
-
-fn rewritten(epoch: u64) -> RegistryError {
-    RegistryError::NotOurs(format!(
-        "epoch {epoch} was published with another text: this registry is older than what it has published"
-    ))
 }
 
 /// The folder that is being brought up to date.
@@ -122,18 +119,6 @@ impl Folder {
         self.path.join(format!("epochs/{number}.{kind}"))
     }
 
-    /// The highest number of a note that is here, 0 without any.
-    fn newest_epoch(&self) -> Result<u64, FileError> {
-        let epochs = self.path.join("epochs");
-        let mut newest = 0;
-        for entry in fs::read_dir(&epochs).map_err(files::at(&epochs))? {
-            let name = entry.map_err(files::at(&epochs))?.file_name();
-            let number = name.to_str().and_then(|name| name.strip_suffix(".note")?.parse().ok());
-            newest = newest.max(number.unwrap_or(0));
-        }
-        Ok(newest)
-    }
-
     /// Whether both files of an epoch are here; then they are counted.
     fn has_epoch(&mut self, number: u64) -> Result<bool, FileError> {
         let mut sizes = Vec::with_capacity(2);
@@ -155,7 +140,7 @@ impl Folder {
         for (kind, bytes) in files {
             let path = self.epoch_file(number, kind);
             if path.exists() && files::read(&path)? != bytes {
-                return Err(rewritten(number));
+                return Err(RegistryError::Forked { folder: self.path.clone(), epoch: number });
             }
             self.put(&format!("epochs/{number}.{kind}"), bytes)?;
         }

@@ -2,13 +2,15 @@
 
 use super::Authority;
 use crate::error::RegistryError;
-use crate::store::{Sealing, SealingState, StoreError, StoredEpoch};
+use crate::store::{Change, Sealing, SealingState, StoreError, StoredEpoch};
 use rand::seq::SliceRandom;
 use rand::{CryptoRng, RngCore};
 use std::collections::BTreeMap;
 use veilpass_protocol::cells::{Cell, Cells};
 use veilpass_protocol::day::Timestamp;
-use veilpass_protocol::epoch::{Changes, EpochStatement, NextEpochError, RemovedCounts, open_note};
+use veilpass_protocol::epoch::{
+    Changes, EpochStatement, NextEpochError, RemovalReason, RemovedCounts, open_note,
+};
 use veilpass_protocol::field::Fr;
 use veilpass_protocol::note::AuthorityKey;
 use veilpass_protocol::tree::{CAPACITY, Tree};
@@ -51,13 +53,14 @@ impl Epoch {
         let statement = open_note(&stored.note, key)
             .ok()
             .filter(|statement| statement.epoch == stored.epoch)
-            .ok_or(StoreError::Damaged("an epoch's note"))?;
+            .filter(|statement| Cells::from_file(&stored.cells, stored.epoch, &statement.cells).is_ok())
+            .ok_or(StoreError::Damaged("an epoch's note or cells"))?;
         Ok(Epoch { statement, note: stored.note, cells: stored.cells, erased: true })
     }
 }
 
 impl Authority {
-    /// Seals an epoch. With nothing to change there is still a new epoch with the same root. A time
+    /// Seals an epoch, on top of rows that were held against the last signed one. With nothing to change there is still a new epoch with the same root. A time
     /// that is not later than the last epoch's is refused and changes nothing.
     pub async fn seal<R: RngCore + CryptoRng + Send>(
         &self,
@@ -67,16 +70,25 @@ impl Authority {
     ) -> Result<Epoch, RegistryError> {
         let mut attempt = 1;
         loop {
-            let state = self.store.sealing_state(now).await?;
+            self.check_published().await?;
+            let SealingState { signed, changes, dropped } = self.store.sealing_state(now).await?;
+            let cells = signed.cells.clone();
+            let (previous, tree) = self.signed_tree(signed).await?;
+            if let Some(last) = previous.as_ref().map(|p| p.sealed_at).filter(|last| now <= *last) {
+                return Err(RegistryError::NotLater { now, last });
+            }
+            let entering = changes.iter().filter_map(|c| Some((c.sequence, c.enters.clone()?)));
+            self.check_entering(entering.collect()).await?;
             let mut entering: Vec<u64> =
-                state.changes.iter().filter(|c| c.enters.is_some()).map(|c| c.sequence).collect();
+                changes.iter().filter(|c| c.enters.is_some()).map(|c| c.sequence).collect();
             if order == PlaceOrder::Random {
                 entering.shuffle(rng);
             }
             // Seconds of work for a large tree: not on the threads that answer requests.
             let authority = self.clone();
+            let before = Before { previous, tree, cells, dropped };
             let (epoch, sealing) =
-                in_background(move || authority.next_epoch(state, now, entering)).await??;
+                in_background(move || authority.next_epoch(before, &changes, now, entering)).await??;
             match self.store.seal(&sealing).await {
                 Ok(()) => {
                     let erased = self.store.erase_remnants().await?;
@@ -92,15 +104,12 @@ impl Authority {
     /// The statement that follows from the state, and what the store has to do for it.
     fn next_epoch(
         &self,
-        state: SealingState,
+        before: Before,
+        changes: &[Change],
         now: Timestamp,
         entering: Vec<u64>,
     ) -> Result<(Epoch, Sealing), RegistryError> {
-        let previous = state.latest.map(|stored| Epoch::read(stored, &self.key())).transpose()?;
-        let previous = previous.map(|epoch| epoch.statement);
-        if let Some(last) = previous.as_ref().map(|p| p.sealed_at).filter(|last| now <= *last) {
-            return Err(RegistryError::NotLater { now, last });
-        }
+        let Before { previous, mut tree, cells: people, dropped } = before;
         let first_place = previous.as_ref().map_or(0, |p| p.places_used);
         let added = entering.len() as u64;
         let places_used = first_place + added;
@@ -110,16 +119,19 @@ impl Authority {
         let placed: Vec<(u64, u64)> = entering.into_iter().zip(first_place..).collect();
         let place_of: BTreeMap<u64, u64> = placed.iter().copied().collect();
 
-        let mut leaves = Leaves::new(places_used, &state.leaves)?;
+        let mut leaves: Vec<(u64, Fr)> = Vec::with_capacity(changes.len());
         let mut cells: BTreeMap<Cell, u64> = BTreeMap::new();
-        for (cell, count) in state.cells {
+        for (cell, count) in people {
             *cells.entry(cell).or_default() += count;
         }
         let mut removed = RemovedCounts::default();
-        let (mut consumed, mut waiting) = (Vec::with_capacity(state.changes.len()), Vec::new());
-        for change in &state.changes {
+        let (mut consumed, mut waiting) = (Vec::with_capacity(changes.len()), Vec::new());
+        for change in changes {
             if let Some(leaving) = &change.leaves {
-                leaves.put(leaving.place, Fr::default())?;
+                if tree.get(leaving.place) == Fr::default() {
+                    return Err(StoreError::Damaged("a leaf's place").into());
+                }
+                leaves.push((leaving.place, Fr::default()));
                 let left = cells.get_mut(&leaving.cell).and_then(|n| n.checked_sub(1).map(|less| *n = less));
                 left.ok_or(StoreError::Damaged("the cells"))?;
                 removed.add(change.leaves_for(), 1);
@@ -127,8 +139,8 @@ impl Authority {
             match (&change.enters, change.reason) {
                 (Some(entering), None) => {
                     let place = place_of.get(&change.sequence).copied();
-                    leaves.put(place.ok_or(StoreError::Damaged("a pending change"))?, entering.leaf)?;
-                    *cells.entry(entering.cell).or_default() += 1;
+                    leaves.push((place.ok_or(StoreError::Damaged("a pending change"))?, entering.leaf));
+                    *cells.entry(entering.cell()).or_default() += 1;
                 }
                 // Its place is taken and left in the same epoch: nobody is removed in silence.
                 (Some(_), Some(reason)) => removed.add(reason, 1),
@@ -140,13 +152,18 @@ impl Authority {
                 consumed.push((change.sequence, change.reason));
             }
         }
+        for (place, reason) in &dropped {
+            leaves.push((*place, Fr::default()));
+            removed.add(*reason, 1);
+        }
+        tree.update(&leaves).map_err(|_| StoreError::Damaged("a leaf's place"))?;
 
-        let live = leaves.live();
+        let live = tree.level(0).iter().filter(|leaf| **leaf != Fr::default()).count() as u64;
         let number = previous.as_ref().map_or(0, |p| p.epoch) + 1;
         let cells = Cells::count(number, now, cells);
         let changes = Changes {
             sealed_at: now,
-            root: leaves.root(),
+            root: tree.root(),
             added,
             removed,
             cells: cells.hash(),
@@ -178,6 +195,7 @@ impl Authority {
             consumed,
             waiting,
             not_before: now.plus(self.reset_wait),
+            dropped: dropped.into_iter().map(|(place, _)| place).collect(),
         };
         Ok((Epoch { statement, note, cells, erased: false }, sealing))
     }
@@ -190,42 +208,16 @@ fn too_many_epochs() -> RegistryError {
     )
 }
 
-/// The leaves by place while an epoch is made, 0 where none is.
-struct Leaves(Vec<Fr>);
-
-impl Leaves {
-    fn new(places: u64, live: &[(u64, Fr)]) -> Result<Leaves, RegistryError> {
-        let places =
-            usize::try_from(places).map_err(|_| RegistryError::Internal("too many places".into()))?;
-        let mut leaves = Leaves(vec![Fr::default(); places]);
-        for (place, leaf) in live {
-            leaves.put(*place, *leaf)?;
-        }
-        Ok(leaves)
-    }
-
-    fn put(&mut self, place: u64, leaf: Fr) -> Result<(), RegistryError> {
-        let slot = usize::try_from(place).ok().and_then(|place| self.0.get_mut(place));
-        *slot.ok_or(StoreError::Damaged("a leaf's place"))? = leaf;
-        Ok(())
-    }
-
-    fn live(&self) -> u64 {
-        self.0.iter().filter(|leaf| **leaf != Fr::default()).count() as u64
-    }
-
-    fn root(self) -> Fr {
-        Tree::from_leaves(self.0).root()
-    }
-}
-
-/// The tree of live leaves, as many places long as are in use.
-pub(super) async fn tree(places_used: u64, live: Vec<(u64, Fr)>) -> Result<Tree, RegistryError> {
-    in_background(move || Ok(Tree::from_leaves(Leaves::new(places_used, &live)?.0))).await?
+/// What an epoch is made on: the statement before, its tree, and the number of people in each cell.
+struct Before {
+    previous: Option<EpochStatement>,
+    tree: Tree,
+    cells: Vec<(Cell, u64)>,
+    dropped: Vec<(u64, RemovalReason)>,
 }
 
 /// Long work on a thread of its own.
-async fn in_background<T: Send + 'static>(
+pub(super) async fn in_background<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, RegistryError> {
     let done = tokio::task::spawn_blocking(work).await;

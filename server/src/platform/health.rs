@@ -58,11 +58,12 @@ pub struct Readiness {
 )]
 pub async fn readyz(State(shared): State<Shared>) -> Response {
     let usable = shared.epochs.usable(now());
-    let stored = shared.store.saved_epochs().await;
-    let code = match (&usable, &stored) {
-        (_, Err(_)) => Some("unavailable"),
-        (Err(e), Ok(_)) => Some(EpochsError::code(e)),
-        (Ok(_), Ok(_)) => None,
+    // Both: a store that takes changes may have lost what it should know.
+    let stored = shared.store.probe().await.is_ok() && shared.store.saved_epochs().await.is_ok();
+    let code = match (&usable, stored) {
+        (_, false) => Some("unavailable"),
+        (Err(e), true) => Some(EpochsError::code(e)),
+        (Ok(_), true) => None,
     };
     let following = shared.epochs.following();
     let newest = following.epochs.newest();

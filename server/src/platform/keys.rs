@@ -12,8 +12,8 @@ use veilpass_protocol::field::hex32;
 use veilpass_protocol::json::base64url;
 use zeroize::Zeroizing;
 
-const REQUEST_KEY: &str = "request.key";
-const TOKEN_HASH: &str = "token.sha256";
+pub(super) const REQUEST_KEY: &str = "request.key";
+pub(super) const TOKEN_HASH: &str = "token.sha256";
 const HEADER: &str = "veilpass platform key v1";
 
 /// What `platform keygen` shows, once.

@@ -1,15 +1,11 @@
-//! What a platform remembers, in one SQLite file: WAL, synchronous FULL, one writer and a few readers.
-//! Each operation is one transaction; what must never happen is refused by the schema as well.
+//! What a platform remembers, in one SQLite file ([`crate::database`]). Each operation is one transaction; what must never happen is refused by the schema as well.
 
 use super::inspect::Inspection;
+use crate::database::{self, Database, Setup};
 use crate::files::{self, Access};
 use crate::store::StoreError;
-use sqlx::migrate::{Migration, MigrationType, Migrator};
-use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow,
-    SqliteSynchronous,
-};
-use sqlx::{ConnectOptions, Decode, Row, SqlSafeStr, Sqlite, Transaction, Type};
+use sqlx::sqlite::{SqliteConnection, SqliteRow};
+use sqlx::{Decode, Row, Sqlite, Type};
 use std::io::ErrorKind;
 use std::path::Path;
 use std::time::Duration;
@@ -98,10 +94,13 @@ pub struct StoredRequest {
 
 /// A platform's SQLite store.
 #[derive(Debug, Clone)]
-pub struct PlatformStore {
-    writer: SqlitePool,
-    readers: SqlitePool,
-}
+pub struct PlatformStore(Database);
+
+const SETUP: Setup = Setup {
+    wait: BUSY_TIMEOUT,
+    readers: READERS,
+    migrations: &[(1, "init", include_str!("migrations/0001_init.sql")), (2, "home", database::HOME)],
+};
 
 impl PlatformStore {
     /// Opens the file, makes it if it is not there, readable by its owner only, and brings it up to date.
@@ -110,39 +109,41 @@ impl PlatformStore {
             Err(e) if e.kind != ErrorKind::AlreadyExists => return Err(StoreError::Database(e.to_string())),
             _ => (),
         }
-        let options = SqliteConnectOptions::new()
-            .filename(path)
-            .create_if_missing(false)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full)
-            .foreign_keys(true)
-            .busy_timeout(BUSY_TIMEOUT)
-            .pragma("secure_delete", "ON")
-            .pragma("temp_store", "MEMORY")
-            .disable_statement_logging();
-        let pool =
-            |connections| SqlitePoolOptions::new().max_connections(connections).acquire_timeout(BUSY_TIMEOUT);
-        let writer = pool(1).connect_with(options.clone()).await?;
-        let init = Migration::new(
-            1,
-            "init".into(),
-            MigrationType::Simple,
-            include_str!("migrations/0001_init.sql").into_sql_str(),
-            false,
-        );
-        let migrator = Migrator::with_migrations(vec![init]);
-        migrator.run(&writer).await.map_err(|e| StoreError::Database(e.to_string()))?;
-        let readers = pool(READERS).connect_with(options.pragma("query_only", "ON")).await?;
-        Ok(PlatformStore { writer, readers })
+        let database = Database::open(path, &SETUP).await?;
+        database.check_home().await?;
+        Ok(PlatformStore(database))
     }
 
-    /// A transaction that holds the write lock from its beginning: what it has read stays true.
-    async fn writing(&self) -> Result<Transaction<'static, Sqlite>, StoreError> {
-        Ok(self.writer.begin_with("BEGIN IMMEDIATE").await?)
+    /// The same for a file that may be a copy: what is restored.
+    pub(crate) async fn open_copy(path: &Path) -> Result<PlatformStore, StoreError> {
+        Database::open(path, &SETUP).await.map(PlatformStore)
+    }
+
+    /// Makes a restored file the store's own. Open requests are closed, because they may have been answered
+    /// since; gives the number of known pseudonyms and of closed requests.
+    pub(crate) async fn settle(&self) -> Result<(u64, u64), StoreError> {
+        let mut tx = self.0.writing().await?;
+        let closed = sqlx::query("DELETE FROM request WHERE state = 'pending'").execute(&mut *tx).await?;
+        let row = sqlx::query("SELECT count(*) FROM pseudonym").fetch_one(&mut *tx).await?;
+        self.0.settle(&mut tx).await?;
+        tx.commit().await?;
+        let known = u64::try_from(get::<i64>(&row, 0)?).map_err(|_| StoreError::Damaged("a count"))?;
+        Ok((known, closed.rows_affected()))
+    }
+
+    /// Writes a copy of everything at one moment into an empty file.
+    pub(crate) async fn snapshot(&self, to: &Path) -> Result<(), StoreError> {
+        self.0.snapshot(to).await
+    }
+
+    /// Whether changes reach the disk: writes only if the last change did not.
+    pub async fn probe(&self) -> Result<(), StoreError> {
+        self.0.probe().await
     }
 
     /// Remembers a new request, before it is sent.
     pub async fn add(&self, row: NewRow<'_>) -> Result<(), StoreError> {
+        let mut tx = self.0.writing().await?;
         sqlx::query(
             "INSERT INTO request (id, nonce, token_hash, signed, once, expires_at)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
@@ -153,9 +154,9 @@ impl PlatformStore {
         .bind(row.signed)
         .bind(i64::from(row.reuse == Reuse::OncePerScope))
         .bind(seconds(row.request.expires_at))
-        .execute(&self.writer)
+        .execute(&mut *tx)
         .await?;
-        Ok(())
+        tx.commit().await
     }
 
     /// A request, if it is remembered.
@@ -163,7 +164,7 @@ impl PlatformStore {
         let row =
             sqlx::query("SELECT signed, token_hash, once, state, code, pseudonym FROM request WHERE id = ?1")
                 .bind(id)
-                .fetch_optional(&self.readers)
+                .fetch_optional(self.0.readers())
                 .await?;
         row.as_ref().map(stored).transpose()
     }
@@ -172,7 +173,7 @@ impl PlatformStore {
     pub async fn is_pending(&self, id: &str) -> Result<bool, StoreError> {
         let row = sqlx::query("SELECT 1 FROM request WHERE id = ?1 AND state = 'pending'")
             .bind(id)
-            .fetch_optional(&self.readers)
+            .fetch_optional(self.0.readers())
             .await?;
         Ok(row.is_some())
     }
@@ -186,7 +187,7 @@ impl PlatformStore {
     ) -> Result<Consumed, StoreError> {
         let entry = verified.entry(reuse);
         let (scope, pseudonym) = (to_bytes(entry.scope()), to_bytes(entry.pseudonym()));
-        let mut tx = self.writing().await?;
+        let mut tx = self.0.writing().await?;
         let pending = sqlx::query("SELECT id FROM request WHERE nonce = ?1 AND state = 'pending'")
             .bind(entry.nonce().as_str())
             .fetch_optional(&mut *tx)
@@ -219,23 +220,25 @@ impl PlatformStore {
 
     /// Counts a refused try; the fifth uses the request up. One that is used up stays as it is.
     pub async fn refuse(&self, id: &str, code: &str) -> Result<(), StoreError> {
-        let mut tx = self.writing().await?;
+        let mut tx = self.0.writing().await?;
         count_try(&mut tx, id, code).await?;
-        Ok(tx.commit().await?)
+        tx.commit().await
     }
 
     /// The holder does not answer. `false`: the request was used up before.
     pub async fn decline(&self, id: &str) -> Result<bool, StoreError> {
+        let mut tx = self.0.writing().await?;
         let done = sqlx::query("UPDATE request SET state = 'declined' WHERE id = ?1 AND state = 'pending'")
             .bind(id)
-            .execute(&self.writer)
+            .execute(&mut *tx)
             .await?;
+        tx.commit().await?;
         Ok(done.rows_affected() == 1)
     }
 
     /// Forgets requests some time after they have expired, and pseudonyms of scopes that are over.
     pub async fn housekeeping(&self, now: Timestamp) -> Result<(), StoreError> {
-        let mut tx = self.writing().await?;
+        let mut tx = self.0.writing().await?;
         sqlx::query("DELETE FROM request WHERE expires_at <= ?1")
             .bind(seconds(now.minus(KEPT_AFTER_EXPIRY + MAX_SKEW)))
             .execute(&mut *tx)
@@ -244,33 +247,35 @@ impl PlatformStore {
             .bind(i64::from(Day::of(now).number()))
             .execute(&mut *tx)
             .await?;
-        Ok(tx.commit().await?)
+        tx.commit().await
     }
 
     /// The accepted epochs as they were saved last.
     pub async fn saved_epochs(&self) -> Result<Option<Vec<u8>>, StoreError> {
-        let row = sqlx::query("SELECT saved FROM epochs WHERE id = 1").fetch_optional(&self.readers).await?;
+        let row =
+            sqlx::query("SELECT saved FROM epochs WHERE id = 1").fetch_optional(self.0.readers()).await?;
         row.map(|row| get(&row, 0)).transpose()
     }
 
     /// Saves the accepted epochs. What belongs to a newer epoch is never overwritten.
     pub async fn save_epochs(&self, newest: u64, saved: &[u8]) -> Result<(), StoreError> {
         let newest = i64::try_from(newest).map_err(|_| StoreError::Damaged("an epoch's number"))?;
+        let mut tx = self.0.writing().await?;
         sqlx::query(
             "INSERT INTO epochs (id, newest, saved) VALUES (1, ?1, ?2)
              ON CONFLICT (id) DO UPDATE SET newest = ?1, saved = ?2",
         )
         .bind(newest)
         .bind(saved)
-        .execute(&self.writer)
+        .execute(&mut *tx)
         .await?;
-        Ok(())
+        tx.commit().await
     }
 
     /// What has been learnt so far.
     pub async fn inspect(&self) -> Result<Inspection, StoreError> {
         let rows = sqlx::query("SELECT state, pseudonym FROM request ORDER BY rowid")
-            .fetch_all(&self.readers)
+            .fetch_all(self.0.readers())
             .await?;
         let mut inspection = Inspection { requests: rows.len(), ..Inspection::default() };
         for row in &rows {
@@ -285,8 +290,7 @@ impl PlatformStore {
 
     /// Closes every connection.
     pub async fn close(&self) {
-        self.readers.close().await;
-        self.writer.close().await;
+        self.0.close().await;
     }
 }
 

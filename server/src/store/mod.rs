@@ -7,12 +7,15 @@ pub mod sqlite;
 use crate::authority::person::PersonFp;
 use async_trait::async_trait;
 use life::{ApplicationId, Filing, Offer, Redemption, Refused, Revision};
+use serde::Serialize;
+use std::path::{Path, PathBuf};
 use veilpass_protocol::attributes::Attributes;
 use veilpass_protocol::cells::Cell;
 use veilpass_protocol::circuit_id::CircuitId;
 use veilpass_protocol::day::Timestamp;
-use veilpass_protocol::epoch::RemovalReason;
+use veilpass_protocol::epoch::{EpochStatement, RemovalReason};
 use veilpass_protocol::field::Fr;
+use veilpass_protocol::identity::leaf;
 use veilpass_protocol::network_number::NetworkNumber;
 use veilpass_protocol::scope::Host;
 
@@ -24,8 +27,17 @@ pub enum StoreError {
     #[error("database: {0}")]
     Database(String),
     /// What was read cannot have been written by this program.
-    #[error("the database is damaged: {0}")]
+    #[error("the database is damaged: {0}. Put back a backup (`restore`)")]
     Damaged(&'static str),
+    /// SQLite cannot read the file whole.
+    #[error("{} is damaged: SQLite cannot read all of it. Put back a backup (`restore`)", .0.display())]
+    Unreadable(PathBuf),
+    /// The file is a copy, or an older one that was put back: what happened since then is missing in it.
+    #[error(
+        "{} was copied here or put back, so newer changes may be missing in it. Run `restore` on this folder, \
+         which compares it with what was published", .0.display()
+    )]
+    Copied(PathBuf),
     /// Another sealer was faster, or a change that was to be sealed has changed: look again.
     #[error("another epoch or change came in between")]
     Superseded,
@@ -106,13 +118,33 @@ pub struct Change {
     pub leaves: Option<Leaving>,
 }
 
-/// A leaf that has no place yet.
+/// A leaf that has no place yet, with everything that it is the hash of.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entering {
-    /// The leaf.
+    /// `L` as it was stored.
     pub leaf: Fr,
-    /// Its cell.
-    pub cell: Cell,
+    /// `C`.
+    pub identity_commitment: Fr,
+    /// `D`.
+    pub device_commitment: Fr,
+    /// `X`.
+    pub link: Fr,
+    /// What is attested.
+    pub attributes: Attributes,
+}
+
+impl Entering {
+    /// Whether the stored leaf is the hash of the rest (S2).
+    pub fn is_consistent(&self) -> bool {
+        let packed = self.attributes.pack();
+        leaf(&self.identity_commitment, &self.device_commitment, &packed, &self.link) == self.leaf
+    }
+
+    /// The coarse cell that it is counted in.
+    pub fn cell(&self) -> Cell {
+        let Attributes { sex, document_class, nationality, province, birth_date, .. } = self.attributes;
+        Cell { sex, document_class, nationality, province, birth_year: birth_date.ymd().0 }
+    }
 }
 
 /// A live leaf that goes.
@@ -150,17 +182,56 @@ pub struct StoredEpoch {
     pub cells: Vec<u8>,
 }
 
-/// Everything that a sealer needs, at one moment.
+/// What the newest epoch was signed with, as the rows tell it at one moment.
 #[derive(Debug, Clone)]
-pub struct SealingState {
-    /// The newest epoch.
+pub struct SignedState {
+    /// The newest epoch; `None` before the first.
     pub latest: Option<StoredEpoch>,
     /// Live leaves with their places, ascending.
     pub leaves: Vec<(u64, Fr)>,
-    /// How many live people each cell has.
+    /// How many live people on record each cell has.
     pub cells: Vec<(Cell, u64)>,
+    /// The epoch that the registry was restored to, if it was: its cells are not known here.
+    pub restored: Option<u64>,
+}
+
+/// What was published after a backup was made, and checked (contract §5, `restore`).
+#[derive(Debug, Clone)]
+pub struct Adoption {
+    /// Epochs that the registry does not have, ascending.
+    pub epochs: Vec<(StoredEpoch, EpochStatement)>,
+    /// All live leaves of the newest epoch with their places, ascending.
+    pub leaves: Vec<(u64, Fr)>,
+    /// When the newest epoch was sealed.
+    pub sealed_at: Timestamp,
+    /// Platform entries as JSON.
+    pub platforms: Vec<(Host, String)>,
+}
+
+/// What an adoption changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct Adopted {
+    /// People with a live leaf.
+    pub people: u64,
+    /// People whose leaf is gone since the backup: removed, or replaced by one without a record.
+    pub removed_since: u64,
+    /// Changes that waited in the backup and were sealed since then.
+    pub sealed_since: u64,
+    /// Changes and applications under way in the backup that must be filed again.
+    pub dropped: u64,
+    /// Live leaves whose person is not known.
+    pub without_record: u64,
+}
+
+/// Everything that a sealer needs, at one moment.
+#[derive(Debug, Clone)]
+pub struct SealingState {
+    /// What it goes on from.
+    pub signed: SignedState,
     /// Pending changes that are due, in the order of acceptance.
     pub changes: Vec<Change>,
+    /// Places of leaves without a record that are to be removed, with the reason.
+    pub dropped: Vec<(u64, RemovalReason)>,
 }
 
 /// A new epoch with the changes that it consumes.
@@ -184,15 +255,15 @@ pub struct Sealing {
     pub waiting: Vec<u64>,
     /// For those that wait.
     pub not_before: Timestamp,
+    /// Places of leaves without a record that go.
+    pub dropped: Vec<u64>,
 }
 
 /// Everything that is published, at one moment.
 #[derive(Debug, Clone)]
 pub struct PublishedState {
-    /// The newest epoch; `None` before the first.
-    pub latest: Option<StoredEpoch>,
-    /// Live leaves with their places, ascending.
-    pub leaves: Vec<(u64, Fr)>,
+    /// The newest epoch and its leaves.
+    pub signed: SignedState,
     /// Platform entries as JSON, ascending by host.
     pub platforms: Vec<(Host, String)>,
 }
@@ -262,6 +333,9 @@ pub trait RegistryStore: Send + Sync {
     /// Erases what has had its time, from the files as well where no reader is in the way.
     async fn housekeeping(&self, now: Timestamp) -> Result<(), StoreError>;
 
+    /// Whether changes reach the disk: writes only if the last change did not.
+    async fn probe(&self) -> Result<(), StoreError>;
+
     /// Newest epoch and revision of the directory.
     async fn revision(&self) -> Result<Revision, StoreError>;
 
@@ -286,6 +360,19 @@ pub trait RegistryStore: Send + Sync {
 
     /// Stores a platform's entry in place of an earlier one of the same host.
     async fn put_platform(&self, host: &Host, entry: &str) -> Result<(), StoreError>;
+
+    /// Notes the removal of every leaf without a record for the next seal; how many there are.
+    async fn remove_without_record(&self, reason: RemovalReason) -> Result<u64, StoreError>;
+
+    /// Writes a copy of everything at one moment into an empty file.
+    async fn snapshot(&self, to: &Path) -> Result<(), StoreError>;
+
+    /// When something was noted last that is not in an epoch, and the newest epoch was sealed.
+    async fn last_change(&self) -> Result<Option<Timestamp>, StoreError>;
+
+    /// Takes up what was published after a backup was made, in one transaction, and makes the store's file
+    /// its own.
+    async fn adopt(&self, adoption: &Adoption) -> Result<Adopted, StoreError>;
 
     /// Ends all work with the store.
     async fn close(&self);

@@ -1,9 +1,10 @@
-//! The registry in one SQLite file: WAL, synchronous FULL, foreign keys, one writer. Queries are
-//! fixed texts; lists travel as JSON in one parameter.
+//! The registry in one SQLite file ([`crate::database`]). Queries are fixed texts; lists travel as JSON in
+//! one parameter.
 //!
-//! `secure_delete` overwrites what is deleted, and after a seal the write-ahead log is cut to length
-//! zero: an erased birth date is in no byte of the files (protocol.md, "Enrolment" 4).
+//! What is deleted is overwritten, and after a seal the write-ahead log is cut to length zero: an erased
+//! birth date is in no byte of the files (protocol.md, "Enrolment" 4).
 
+mod adopt;
 mod applications;
 mod enrol;
 mod read;
@@ -11,17 +12,13 @@ mod seal;
 
 use super::life::{ApplicationId, Filing, Offer, Redemption, Refused, Revision};
 use super::{
-    Acceptance, Enrolment, Identity, PublishedState, RegistryStore, Removal, Sealing, SealingState,
-    StoreError, StoredEpoch,
+    Acceptance, Adopted, Adoption, Enrolment, Identity, PublishedState, RegistryStore, Removal, Sealing,
+    SealingState, StoreError, StoredEpoch,
 };
+use crate::database::{self, Database, Setup};
 use async_trait::async_trait;
 use read::{bytes, field, get, seconds, signed, unsigned};
-use sqlx::migrate::{Migration, MigrationType, Migrator};
-use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
-    SqliteSynchronous,
-};
-use sqlx::{ConnectOptions, SqlSafeStr, Sqlite, Transaction};
+use sqlx::sqlite::{SqliteConnection, SqlitePool};
 use std::path::Path;
 use std::time::Duration;
 use subtle::ConstantTimeEq;
@@ -37,65 +34,47 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How long the log waits for readers before it is cut to length zero another time.
 const CHECKPOINT_TIMEOUT: Duration = Duration::from_secs(5);
-/// Connections that only read. One writes: SQLite has one writer anyway, and a queue in the program is
-/// fairer than one that polls a lock.
 const READERS: u32 = 3;
 
 /// The registry's SQLite store.
 #[derive(Debug, Clone)]
-pub struct SqliteStore {
-    pool: SqlitePool,
-    readers: SqlitePool,
-}
+pub struct SqliteStore(Database);
 
-impl From<sqlx::Error> for StoreError {
-    fn from(e: sqlx::Error) -> StoreError {
-        StoreError::Database(e.to_string())
-    }
-}
+const SETUP: Setup = Setup {
+    wait: BUSY_TIMEOUT,
+    readers: READERS,
+    migrations: &[
+        (1, "init", include_str!("migrations/0001_init.sql")),
+        (2, "life", include_str!("migrations/0002_life.sql")),
+        (3, "home", database::HOME),
+        (4, "restored", include_str!("migrations/0004_restored.sql")),
+    ],
+};
 
 impl SqliteStore {
-    /// Opens the file, which must exist (an empty one is a new store), and brings it up to date.
+    /// Opens the file, which must exist (an empty one is a new store), checks it and brings it up to date.
+    /// A copy of another store's file is refused.
     pub async fn open(path: &Path) -> Result<SqliteStore, StoreError> {
-        let options = SqliteConnectOptions::new()
-            .filename(path)
-            .create_if_missing(false)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full)
-            .foreign_keys(true)
-            .busy_timeout(BUSY_TIMEOUT)
-            .pragma("secure_delete", "ON")
-            .pragma("temp_store", "MEMORY")
-            .disable_statement_logging();
-        let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await?;
-        let migration = |version, name: &'static str, sql: &'static str| {
-            Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false)
-        };
-        let migrator = Migrator::with_migrations(vec![
-            migration(1, "init", include_str!("migrations/0001_init.sql")),
-            migration(2, "life", include_str!("migrations/0002_life.sql")),
-        ]);
-        migrator.run(&pool).await.map_err(|e| StoreError::Database(e.to_string()))?;
-        let reading = options.pragma("query_only", "ON");
-        let readers = SqlitePoolOptions::new().max_connections(READERS).connect_lazy_with(reading);
-        Ok(SqliteStore { pool, readers })
+        let database = Database::open(path, &SETUP).await?;
+        database.check_home().await?;
+        Ok(SqliteStore(database))
+    }
+
+    /// The same for a file that may be a copy: what is restored.
+    pub(crate) async fn open_copy(path: &Path) -> Result<SqliteStore, StoreError> {
+        Database::open(path, &SETUP).await.map(SqliteStore)
     }
 
     /// The connection that writes, for tests that try what the program never does.
     pub fn pool(&self) -> &SqlitePool {
-        &self.pool
-    }
-
-    /// A transaction that holds the write lock from its beginning: what it has read stays true.
-    async fn writing(&self) -> Result<Transaction<'static, Sqlite>, StoreError> {
-        Ok(self.pool.begin_with("BEGIN IMMEDIATE").await?)
+        self.0.writer()
     }
 }
 
 #[async_trait]
 impl RegistryStore for SqliteStore {
     async fn identity(&self) -> Result<Option<Identity>, StoreError> {
-        let mut tx = self.readers.begin().await?;
+        let mut tx = self.0.readers().begin().await?;
         let Some(row) = sqlx::query("SELECT origin, vkey, fingerprint_check FROM authority")
             .fetch_optional(&mut *tx)
             .await?
@@ -113,7 +92,7 @@ impl RegistryStore for SqliteStore {
     }
 
     async fn initialise(&self, identity: &Identity) -> Result<(), StoreError> {
-        let mut tx = self.writing().await?;
+        let mut tx = self.0.writing().await?;
         sqlx::query("INSERT INTO authority (id, origin, vkey, fingerprint_check) VALUES (1, ?1, ?2, ?3)")
             .bind(&identity.origin)
             .bind(&identity.vkey)
@@ -127,7 +106,7 @@ impl RegistryStore for SqliteStore {
                 .execute(&mut *tx)
                 .await?;
         }
-        Ok(tx.commit().await?)
+        tx.commit().await
     }
 
     async fn add_registrar(
@@ -136,36 +115,40 @@ impl RegistryStore for SqliteStore {
         token_hash: &[u8; 32],
         now: Timestamp,
     ) -> Result<bool, StoreError> {
+        let mut tx = self.0.writing().await?;
         let done = sqlx::query(
             "INSERT INTO registrar (name, token_hash, created_at) VALUES (?1, ?2, ?3) ON CONFLICT (name) DO NOTHING",
         )
         .bind(name)
         .bind(&token_hash[..])
         .bind(seconds(now))
-        .execute(&self.pool)
+        .execute(&mut *tx)
         .await?;
+        tx.commit().await?;
         Ok(done.rows_affected() == 1)
     }
 
     async fn replace_registrar_token(&self, name: &str, token_hash: &[u8; 32]) -> Result<bool, StoreError> {
+        let mut tx = self.0.writing().await?;
         let done = sqlx::query("UPDATE registrar SET token_hash = ?2 WHERE name = ?1")
             .bind(name)
             .bind(&token_hash[..])
-            .execute(&self.pool)
+            .execute(&mut *tx)
             .await?;
+        tx.commit().await?;
         Ok(done.rows_affected() == 1)
     }
 
     async fn registrar(&self, token_hash: &[u8; 32]) -> Result<Option<String>, StoreError> {
         let row = sqlx::query("SELECT name FROM registrar WHERE token_hash = ?1")
             .bind(&token_hash[..])
-            .fetch_optional(&self.readers)
+            .fetch_optional(self.0.readers())
             .await?;
         row.map(|row| get(&row, 0)).transpose()
     }
 
     async fn accept(&self, enrolments: &[Enrolment], now: Timestamp) -> Result<Vec<Acceptance>, StoreError> {
-        let mut tx = self.writing().await?;
+        let mut tx = self.0.writing().await?;
         applications::tidy(&mut tx, now).await?;
         let outcomes = enrol::accept(&mut tx, enrolments, now).await?;
         tx.commit().await?;
@@ -178,7 +161,7 @@ impl RegistryStore for SqliteStore {
         reason: RemovalReason,
         now: Timestamp,
     ) -> Result<Removal, StoreError> {
-        let mut tx = self.writing().await?;
+        let mut tx = self.0.writing().await?;
         applications::tidy(&mut tx, now).await?;
         let removal = remove(&mut tx, number, reason, now).await?;
         tx.commit().await?;
@@ -191,7 +174,7 @@ impl RegistryStore for SqliteStore {
         device_commitment: &Fr,
         now: Timestamp,
     ) -> Result<Result<Removal, Refused>, StoreError> {
-        let mut tx = self.writing().await?;
+        let mut tx = self.0.writing().await?;
         applications::tidy(&mut tx, now).await?;
         // A confirmed change has the newer device; a removal has none, and the leaf's counts.
         let row = sqlx::query(
@@ -214,13 +197,13 @@ impl RegistryStore for SqliteStore {
     }
 
     async fn file(&self, filing: &Filing) -> Result<(), StoreError> {
-        let mut tx = self.writing().await?;
+        let mut tx = self.0.writing().await?;
         applications::file(&mut tx, filing).await?;
-        Ok(tx.commit().await?)
+        tx.commit().await
     }
 
     async fn redeem(&self, offer: &Offer, now: Timestamp) -> Result<Result<Redemption, Refused>, StoreError> {
-        let mut tx = self.writing().await?;
+        let mut tx = self.0.writing().await?;
         applications::tidy(&mut tx, now).await?;
         let answer = applications::redeem(&mut tx, offer, now).await?;
         tx.commit().await?;
@@ -235,7 +218,7 @@ impl RegistryStore for SqliteStore {
         reset_wait: u64,
         now: Timestamp,
     ) -> Result<Result<(), Refused>, StoreError> {
-        let mut tx = self.writing().await?;
+        let mut tx = self.0.writing().await?;
         applications::tidy(&mut tx, now).await?;
         let answer = applications::confirm(&mut tx, registrar, id, words, reset_wait, now).await?;
         tx.commit().await?;
@@ -243,37 +226,41 @@ impl RegistryStore for SqliteStore {
     }
 
     async fn housekeeping(&self, now: Timestamp) -> Result<(), StoreError> {
-        let mut tx = self.writing().await?;
+        let mut tx = self.0.writing().await?;
         applications::tidy(&mut tx, now).await?;
         tx.commit().await?;
         self.erase_remnants().await?;
         Ok(())
     }
 
+    async fn probe(&self) -> Result<(), StoreError> {
+        self.0.probe().await
+    }
+
     async fn revision(&self) -> Result<Revision, StoreError> {
         let row = sqlx::query(
             "SELECT coalesce((SELECT max(epoch) FROM epoch), 0), (SELECT revision FROM directory WHERE id = 1)",
         )
-        .fetch_one(&self.readers)
+        .fetch_one(self.0.readers())
         .await?;
         Ok(Revision { epoch: unsigned(&row, 0)?, directory: unsigned(&row, 1)? })
     }
 
     async fn sealing_state(&self, now: Timestamp) -> Result<SealingState, StoreError> {
-        let mut tx = self.readers.begin().await?;
+        let mut tx = self.0.readers().begin().await?;
         seal::state(&mut tx, now).await
     }
 
     async fn seal(&self, sealing: &Sealing) -> Result<(), StoreError> {
-        let mut tx = self.writing().await?;
+        let mut tx = self.0.writing().await?;
         seal::seal(&mut tx, sealing).await?;
         // After the seal, so that what it has sealed can go where the code has expired already.
         applications::tidy(&mut tx, sealing.sealed_at).await?;
-        Ok(tx.commit().await?)
+        tx.commit().await
     }
 
     async fn erase_remnants(&self) -> Result<bool, StoreError> {
-        let mut connection = self.pool.acquire().await?;
+        let mut connection = self.0.writer().acquire().await?;
         // Readers end soon or hold on for long: nobody who writes is kept waiting for the latter.
         set_busy_timeout(&mut connection, CHECKPOINT_TIMEOUT).await?;
         let row = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(&mut *connection).await;
@@ -282,37 +269,63 @@ impl RegistryStore for SqliteStore {
     }
 
     async fn epoch(&self, number: Option<u64>) -> Result<Option<StoredEpoch>, StoreError> {
-        let mut connection = self.readers.acquire().await?;
+        let mut connection = self.0.readers().acquire().await?;
         epoch(&mut connection, number).await
     }
 
     async fn published_state(&self) -> Result<PublishedState, StoreError> {
-        let mut tx = self.readers.begin().await?;
-        let latest = epoch(&mut tx, None).await?;
-        let leaves = leaves(&mut tx).await?;
+        let mut tx = self.0.readers().begin().await?;
+        let signed = seal::signed_state(&mut tx).await?;
         let platforms = platforms(&mut tx).await?;
-        Ok(PublishedState { latest, leaves, platforms })
+        Ok(PublishedState { signed, platforms })
     }
 
     async fn platforms(&self) -> Result<Vec<(Host, String)>, StoreError> {
-        let mut connection = self.pool.acquire().await?;
+        let mut connection = self.0.writer().acquire().await?;
         platforms(&mut connection).await
     }
 
     async fn put_platform(&self, host: &Host, entry: &str) -> Result<(), StoreError> {
+        let mut tx = self.0.writing().await?;
         sqlx::query(
             "INSERT INTO platform (host, entry) VALUES (?1, ?2) ON CONFLICT (host) DO UPDATE SET entry = ?2",
         )
         .bind(host.as_str())
         .bind(entry)
-        .execute(&self.pool)
+        .execute(&mut *tx)
         .await?;
-        Ok(())
+        tx.commit().await
+    }
+
+    async fn remove_without_record(&self, reason: RemovalReason) -> Result<u64, StoreError> {
+        let mut tx = self.0.writing().await?;
+        let done = sqlx::query("UPDATE unrecorded SET reason = ?1 WHERE reason IS NULL")
+            .bind(reason.as_str())
+            .execute(&mut *tx)
+            .await?;
+        tx.commit().await?;
+        Ok(done.rows_affected())
+    }
+
+    async fn snapshot(&self, to: &Path) -> Result<(), StoreError> {
+        self.0.snapshot(to).await
+    }
+
+    async fn last_change(&self) -> Result<Option<Timestamp>, StoreError> {
+        let mut connection = self.0.readers().acquire().await?;
+        adopt::last_change(&mut connection).await
+    }
+
+    async fn adopt(&self, adoption: &Adoption) -> Result<Adopted, StoreError> {
+        let mut tx = self.0.writing().await?;
+        let adopted = adopt::adopt(&mut tx, adoption).await?;
+        self.0.settle(&mut tx).await?;
+        tx.commit().await?;
+        Ok(adopted)
     }
 
     async fn close(&self) {
-        self.readers.close().await;
-        self.pool.close().await;
+        self.0.close().await;
     }
 }
 
@@ -380,7 +393,11 @@ async fn epoch(
 }
 
 async fn leaves(tx: &mut SqliteConnection) -> Result<Vec<(u64, Fr)>, StoreError> {
-    let rows = sqlx::query("SELECT place, leaf FROM leaf ORDER BY place").fetch_all(tx).await?;
+    let rows = sqlx::query(
+        "SELECT place, leaf FROM leaf UNION ALL SELECT place, leaf FROM unrecorded ORDER BY place",
+    )
+    .fetch_all(tx)
+    .await?;
     rows.iter().map(|row| Ok((unsigned(row, 0)?, field(row, 1)?))).collect()
 }
 

@@ -102,7 +102,7 @@ impl Counter {
     /// The leaves of the newest epoch.
     pub async fn leaves(&self) -> Vec<Fr> {
         let state = self.authority.store().published_state().await.unwrap();
-        state.leaves.into_iter().map(|(_, leaf)| leaf).collect()
+        state.signed.leaves.into_iter().map(|(_, leaf)| leaf).collect()
     }
 }
 

@@ -161,10 +161,12 @@ async fn places_are_random_unless_asked_otherwise() {
             fixture.authority.seal(at(0), PlaceOrder::Random, &mut fixture.rng).await.unwrap().statement;
         assert_eq!((epoch.live, epoch.places_used), (60, 60));
         let state = fixture.authority.store().sealing_state(at(0)).await.unwrap();
-        let places: Vec<u64> = state.leaves.iter().map(|(place, _)| *place).collect();
+        let places: Vec<u64> = state.signed.leaves.iter().map(|(place, _)| *place).collect();
         assert_eq!(places, (0..60).collect::<Vec<_>>(), "the next places, every one of them");
-        let (mut got, mut expected): (Vec<Fr>, Vec<Fr>) =
-            (state.leaves.iter().map(|(_, leaf)| *leaf).collect(), all.iter().map(Person::leaf).collect());
+        let (mut got, mut expected): (Vec<Fr>, Vec<Fr>) = (
+            state.signed.leaves.iter().map(|(_, leaf)| *leaf).collect(),
+            all.iter().map(Person::leaf).collect(),
+        );
         assert_ne!(got, expected, "not in the order of acceptance");
         got.sort();
         expected.sort();
@@ -248,6 +250,7 @@ async fn a_withdrawal_in_between_supersedes() {
         placed: sequences.iter().copied().zip(0..).collect(),
         consumed: sequences.iter().map(|s| (*s, None)).collect(),
         waiting: vec![],
+        dropped: Vec::new(),
         not_before: at(1),
     };
     assert_eq!(store.seal(&sealing(2)).await, Err(StoreError::Superseded), "another newest epoch");

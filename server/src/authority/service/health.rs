@@ -35,14 +35,18 @@ pub(super) async fn healthz() -> Response {
 
 /// Whether it does its work
 ///
-/// Not while a duty fails (sealing, publishing, housekeeping, reading the registry), or before the
-/// published folder is up to date.
+/// Not while a duty fails (sealing, publishing, housekeeping, reading the registry), while changes do not
+/// reach the disk, or before the published folder is up to date.
 #[utoipa::path(
     get, path = "/readyz", tag = "server",
     responses((status = 200, description = "It does", body = Ready), PlainRefusals)
 )]
 pub(super) async fn readyz(State(service): State<Arc<Service>>) -> Result<Response, Problem> {
-    let standing = service.keeper.standing();
+    let mut standing = service.keeper.standing();
+    if let Err(e) = service.authority.store().probe().await {
+        tracing::error!(cause = %e, "the registry takes no changes");
+        standing.wrong.push("writing to the registry");
+    }
     if standing.wrong.is_empty() {
         return Ok(json(&Ready { ready: true, epoch: standing.epoch }));
     }

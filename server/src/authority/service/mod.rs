@@ -63,9 +63,11 @@ pub struct AuthorityService {
 }
 
 impl AuthorityService {
-    /// Opens the folder, brings what it publishes up to date, and listens.
+    /// Opens the folder, holds its rows against what was signed and published, brings what it publishes up
+    /// to date, and listens.
     pub async fn bind(settings: AuthoritySettings) -> Result<AuthorityService, AuthorityServiceError> {
         let authority = Authority::open(&settings.folder).await?.with_seal_interval(settings.seal_every);
+        authority.check().await?;
         let server = Server::bind(settings.http).await?;
         let service = Arc::new(Service {
             authority: Arc::new(authority),

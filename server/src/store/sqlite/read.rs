@@ -4,17 +4,18 @@ use crate::store::{Change, Entering, Leaving, StoreError};
 use serde::Serialize;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Decode, Row, Sqlite, Type};
-use veilpass_protocol::attributes::{DocumentClass, Sex};
+use veilpass_protocol::attributes::{Attributes, DocumentClass, Sex};
 use veilpass_protocol::cells::Cell;
 use veilpass_protocol::day::{Day, Timestamp};
+use veilpass_protocol::epoch::RemovalReason;
 use veilpass_protocol::field::{Fr, from_bytes};
 use veilpass_protocol::network_number::NetworkNumber;
 
-/// Columns: sequence, operation, reason, leaf, place of the live leaf, the live leaf's cell, the change's
-/// own cell, whether its time has come.
+/// Columns: sequence, operation, reason, leaf, place of the live leaf, the live leaf's cell (5), then the
+/// change's own attributes (10) and what else its leaf is made of (18).
 pub(super) fn change(row: &SqliteRow) -> Result<Change, StoreError> {
-    let reason = match get::<Option<String>>(row, 2)? {
-        Some(text) => Some(text.parse().map_err(|_| StoreError::Damaged("a reason of removal"))?),
+    let why = match get::<Option<String>>(row, 2)? {
+        Some(_) => Some(reason(row, 2)?),
         None => None,
     };
     let leaves = match get::<Option<i64>>(row, 4)? {
@@ -24,20 +25,45 @@ pub(super) fn change(row: &SqliteRow) -> Result<Change, StoreError> {
     // A reset that is not withdrawn lets its old leaf go first and enters at a later seal.
     let operation: String = get(row, 1)?;
     let own = get::<Option<Vec<u8>>>(row, 3)?.is_some();
-    let first_half = operation == "reset" && reason.is_none() && leaves.is_some();
+    let first_half = operation == "reset" && why.is_none() && leaves.is_some();
     let enters = match own && !first_half {
-        true => Some(Entering { leaf: field(row, 3)?, cell: cell(row, 10)? }),
+        true => Some(entering(row)?),
         false => None,
     };
-    let change = Change { sequence: unsigned(row, 0)?, reason, enters, leaves };
+    let change = Change { sequence: unsigned(row, 0)?, reason: why, enters, leaves };
     let whole = match operation.as_str() {
         "enrol" => change.enters.is_some() && change.leaves.is_none(),
         "renew" | "rotate" => change.enters.is_some() && change.leaves.is_some(),
-        "remove" => change.enters.is_none() && change.leaves.is_some() && reason.is_some(),
+        "remove" => change.enters.is_none() && change.leaves.is_some() && why.is_some(),
         "reset" => change.enters.is_some() || change.leaves.is_some(),
         _ => false,
     };
     if whole { Ok(change) } else { Err(StoreError::Damaged("a pending change")) }
+}
+
+pub(super) fn reason(row: &SqliteRow, column: usize) -> Result<RemovalReason, StoreError> {
+    get::<String>(row, column)?.parse().map_err(|_| StoreError::Damaged("a reason of removal"))
+}
+
+fn entering(row: &SqliteRow) -> Result<Entering, StoreError> {
+    let damaged = || StoreError::Damaged("a pending change");
+    let attributes = Attributes {
+        birth_date: get::<String>(row, 14)?.parse().map_err(|_| damaged())?,
+        expires_on: get::<Option<u32>>(row, 15)?.map(|n| Day::new(n).ok_or_else(damaged)).transpose()?,
+        enrolled_on: day(row, 16)?,
+        sex: Sex::from_number(get(row, 10)?).ok_or_else(damaged)?,
+        document_class: DocumentClass::from_number(get(row, 11)?).ok_or_else(damaged)?,
+        nationality: get(row, 12)?,
+        province: get(row, 13)?,
+        generation: get(row, 17)?,
+    };
+    Ok(Entering {
+        leaf: field(row, 3)?,
+        identity_commitment: field(row, 18)?,
+        device_commitment: field(row, 19)?,
+        link: field(row, 20)?,
+        attributes,
+    })
 }
 
 pub(super) fn cell(row: &SqliteRow, from: usize) -> Result<Cell, StoreError> {

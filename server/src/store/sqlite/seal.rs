@@ -1,13 +1,13 @@
 //! What a sealer reads, and the transaction that seals.
 
-use super::read::{cell, change, json, seconds, signed, unsigned};
+use super::read::{cell, change, json, reason, seconds, signed, unsigned};
 use super::{epoch, leaves};
-use crate::store::{Sealing, SealingState, StoreError};
+use crate::store::{Sealing, SealingState, SignedState, StoreError};
 use sqlx::sqlite::SqliteConnection;
 use veilpass_protocol::day::Timestamp;
 
-/// Everything that a seal at `now` needs.
-pub(super) async fn state(tx: &mut SqliteConnection, now: Timestamp) -> Result<SealingState, StoreError> {
+/// What the newest epoch was signed with.
+pub(super) async fn signed_state(tx: &mut SqliteConnection) -> Result<SignedState, StoreError> {
     let latest = epoch(tx, None).await?;
     let leaves = leaves(tx).await?;
     let cells = sqlx::query(
@@ -17,20 +17,34 @@ pub(super) async fn state(tx: &mut SqliteConnection, now: Timestamp) -> Result<S
     .await?;
     let cells = cells.iter().map(|row| Ok((cell(row, 0)?, unsigned(row, 5)?)));
     let cells = cells.collect::<Result<_, StoreError>>()?;
+    let restored = sqlx::query("SELECT epoch FROM restored WHERE id = 1").fetch_optional(&mut *tx).await?;
+    let restored = restored.map(|row| unsigned(&row, 0)).transpose()?;
+    Ok(SignedState { latest, leaves, cells, restored })
+}
+
+/// Everything that a seal at `now` needs.
+pub(super) async fn state(tx: &mut SqliteConnection, now: Timestamp) -> Result<SealingState, StoreError> {
+    let signed = signed_state(tx).await?;
     // A withdrawn change is due at once: nothing of it becomes live.
     let changes = sqlx::query(
         "SELECT p.sequence, p.operation, p.reason, p.leaf, l.place,
              l.sex, l.document_class, l.nationality, l.province, l.birth_year,
-             p.sex, p.document_class, p.nationality, p.province, CAST(substr(p.birth_date, 1, 4) AS INTEGER)
+             p.sex, p.document_class, p.nationality, p.province, p.birth_date, p.expires_on, p.enrolled_on,
+             p.generation, p.identity_commitment, p.device_commitment, p.link
          FROM pending p LEFT JOIN leaf l ON l.person_fp = p.person_fp
          WHERE p.not_before IS NULL OR p.not_before <= ?1 OR p.reason IS NOT NULL
          ORDER BY p.sequence",
     )
     .bind(seconds(now))
-    .fetch_all(tx)
+    .fetch_all(&mut *tx)
     .await?;
     let changes = changes.iter().map(change).collect::<Result<_, _>>()?;
-    Ok(SealingState { latest, leaves, cells, changes })
+    let dropped = sqlx::query("SELECT place, reason FROM unrecorded WHERE reason IS NOT NULL ORDER BY place")
+        .fetch_all(tx)
+        .await?;
+    let dropped = dropped.iter().map(|row| Ok((unsigned(row, 0)?, reason(row, 1)?)));
+    let dropped = dropped.collect::<Result<_, StoreError>>()?;
+    Ok(SealingState { signed, changes, dropped })
 }
 
 /// Seals; the caller commits.
@@ -41,6 +55,13 @@ pub(super) async fn seal(tx: &mut SqliteConnection, sealing: &Sealing) -> Result
     }
     check_unchanged(tx, sealing).await?;
     apply(tx, sealing).await?;
+    let gone = sqlx::query("DELETE FROM unrecorded WHERE place IN (SELECT value FROM json_each(?1))")
+        .bind(json(&sealing.dropped)?)
+        .execute(&mut *tx)
+        .await?;
+    if gone.rows_affected() != sealing.dropped.len() as u64 {
+        return Err(StoreError::Superseded);
+    }
     sqlx::query(
         "INSERT INTO epoch (epoch, sealed_at, places_used, live, added, removed, note, cells)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
