@@ -18,6 +18,7 @@ pub mod import;
 pub(crate) mod lines;
 pub mod person;
 mod publish;
+pub mod resident;
 pub(crate) mod rows;
 mod seal;
 pub(crate) mod service;

@@ -182,7 +182,7 @@ async fn documents() {
     use DocumentClass::*;
     let zone =
         |first: &str, state: &str, expires: &str| passport(first, state, "E1234567", "740812", expires, "");
-    let unborn = crate::people::with_check("44030120261123001");
+    let unborn = with_check("44030120261123001");
     let utopia = zone("P<", "UTO", "301231");
     let mut broken = zone("P<", "FRA", "301231");
     broken[1].replace_range(0..1, "F");
@@ -199,6 +199,11 @@ async fn documents() {
         mrz(PermanentResidence, zone("P<", "FRA", "301231")),
         mrz(ForeignPassport, zone_of_card("I<", "FRA", "740812", "301231")),
         mrz(PermanentResidence, zone_of_card("AR", "CHN", "740812", "301231")),
+        // Somebody from Taiwan is no foreigner, and a residence permit comes with its number.
+        mrz(ForeignPassport, zone("P<", "TWN", "301231")),
+        mrz(ResidencePermit, zone_of_card("CR", "CHN", "740815", "301231")),
+        resident("810000199001010018", None),
+        resident(&with_check("99030119900101001"), None),
         mrz(ResidentCard, zone("P<", "CHN", "301231")),
         mrz(ForeignPassport, utopia),
         mrz(ForeignPassport, broken),
@@ -218,7 +223,10 @@ async fn documents() {
         (resident("440301199911130013", Some(day("2026-11-22"))), ResidentCard, 156, 44, Some("2026-11-22")),
         (mrz(ForeignPassport, born("740812", "FRA")), ForeignPassport, 250, 0, Some("2026-11-22")),
         (mrz(TaiwanPermit, card("CT", "CHN", "740814")), TaiwanPermit, 156, 0, Some("2030-12-31")),
-        (mrz(ResidencePermit, card("CR", "CHN", "740815")), ResidencePermit, 156, 0, Some("2030-12-31")),
+        (resident(&with_check("81000019900101001"), None), ResidencePermit, 156, 81, None),
+        (resident(&with_check("82000019900101002"), None), ResidencePermit, 156, 82, None),
+        (resident("830000199201300022", None), ResidencePermit, 156, 83, None),
+        (resident("932682198501010017", None), PermanentResidence, 682, 32, None),
         (mrz(PermanentResidence, card("AR", "D", "740816")), PermanentResidence, 276, 0, Some("2030-12-31")),
     ];
     for (document, class, nationality, province, expires) in accepted {
