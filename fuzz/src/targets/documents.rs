@@ -58,7 +58,10 @@ fn resident(input: &[u8]) -> Verdict {
             region @ ("71" | "81" | "82" | "83") => (DocumentClass::ResidencePermit, "156", region),
             region => (DocumentClass::ResidentCard, "156", region),
         };
-        assert_eq!((said.document_class, format!("{:03}", said.nationality)), (class, nationality.to_owned()));
+        assert_eq!(
+            (said.document_class, format!("{:03}", said.nationality)),
+            (class, nationality.to_owned())
+        );
         assert_eq!(said.province.to_string(), province);
         assert!(said.document_class != DocumentClass::PermanentResidence || said.nationality != 156);
         attributes(&Document::ResidentNumber { number: text.to_owned(), expires_on: None });

@@ -3,7 +3,7 @@
 use super::Authority;
 use super::codes::OneTimeCode;
 use super::documents::{self, DocumentError};
-use super::person::PersonKey;
+use super::person::Identified;
 use super::resident;
 use crate::error::RegistryError;
 use crate::store::life::{ApplicationId, Examined, Filing, Offer, Refused, Revision};
@@ -55,7 +55,7 @@ impl fmt::Debug for Document {
 
 impl Document {
     /// What it says, and whose it is.
-    pub(crate) fn examine(&self, today: Day) -> Result<(Examined, PersonKey), DocumentError> {
+    pub(crate) fn examine(&self, today: Day) -> Result<(Examined, Identified), DocumentError> {
         let (examined, person) = match self {
             Document::ResidentNumber { number, expires_on } => {
                 let says = resident::resident_number(number)?;
@@ -67,7 +67,7 @@ impl Document {
                     nationality: says.nationality,
                     province: says.province,
                 };
-                (examined, PersonKey::of_resident_number(number))
+                (examined, says.identified(number))
             }
             Document::Mrz { document_class, lines } => {
                 let says = documents::mrz(lines, today)?;
@@ -80,7 +80,7 @@ impl Document {
                     nationality: says.nationality,
                     province: 0,
                 };
-                (examined, says.person_key)
+                (examined, says.identified)
             }
         };
         if examined.birth_date > today {
@@ -113,7 +113,7 @@ fn zone_fits(class: DocumentClass, nationality: u16, lines: &[String]) -> Result
 }
 
 /// A filed application: the code is for the person, everything else for the registrar.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Application {
     /// Its name.
     pub id: ApplicationId,
@@ -158,6 +158,7 @@ impl Authority {
         rng: &mut R,
     ) -> Result<Application, RegistryError> {
         let (examined, person) = document.examine(Day::of(now))?;
+        let fingerprints = self.fingerprints.fingerprints(&person);
         let mut id = ApplicationId([0; 16]);
         rng.fill_bytes(&mut id.0);
         let code = OneTimeCode::generate(rng);
@@ -166,7 +167,8 @@ impl Authority {
             id,
             registrar: registrar.to_owned(),
             operation,
-            person: self.fingerprints.fingerprint(&person),
+            person: fingerprints.person,
+            former: fingerprints.former,
             examined,
             code: code.hash(),
             filed_at: now,

@@ -6,7 +6,8 @@
 //! number, a date or a name.
 
 use super::countries;
-use super::person::PersonKey;
+use super::person::{Identified, PersonKey};
+use super::personal;
 use mrz::{MrzData, MrzDate};
 use veilpass_protocol::attributes::{DocumentClass, Sex};
 use veilpass_protocol::day::Day;
@@ -22,7 +23,9 @@ pub enum DocumentError {
     )]
     ResidentNumber,
     /// The check character of the resident number does not fit the digits before it.
-    #[error("the last character of the resident number does not fit its digits: compare each one with the card")]
+    #[error(
+        "the last character of the resident number does not fit its digits: compare each one with the card"
+    )]
     NumberCheck,
     /// The resident number names no province of GB/T 2260.
     #[error("the resident number names no province: compare its first three digits with the card")]
@@ -91,7 +94,7 @@ pub struct MrzReading {
     pub nationality: u16,
     /// The person behind the document: issuing state with the personal number, or with birth date,
     /// sex and name (protocol.md, "Enrolment" 1).
-    pub person_key: PersonKey,
+    pub identified: Identified,
 }
 
 /// Reads a zone of two lines of 44 characters (TD3) or three of 30 (TD1). Every check digit must
@@ -118,11 +121,16 @@ pub fn mrz<S: AsRef<str>>(lines: &[S], today: Day) -> Result<MrzReading, Documen
         _ => return Err(DocumentError::Sex),
     };
     let nationality = countries::numeric(&data.nationality).ok_or(DocumentError::Nationality)?;
-    let person_key = match zone.personal_number {
-        "" => PersonKey::of_name(&data.issuing_country, birth_date, sex, &name(zone.name)?),
-        personal => PersonKey::of_personal_number(&data.issuing_country, personal),
+    let (state, field) = (data.issuing_country.as_str(), zone.optional);
+    let by_field = || PersonKey::of_personal_number(state, field);
+    let identified = if personal::is_personal_number(state, field, birth_date) {
+        Identified::from(by_field())
+    } else {
+        // Before ADR 14 whatever stood in the field was taken for the person's number.
+        let former = (!field.is_empty()).then(by_field);
+        Identified { person: PersonKey::of_name(state, birth_date, sex, &name(zone.name)?), former }
     };
-    Ok(MrzReading { birth_date, expires_on, sex, nationality, person_key })
+    Ok(MrzReading { birth_date, expires_on, sex, nationality, identified })
 }
 
 /// Columns that the parser does not hand out as they are printed.
@@ -130,9 +138,9 @@ struct Zone<'a> {
     /// Check digits are digits. The parser counts a filler as 0; the standard allows that only for an
     /// unused personal number, and a filler after the document number only where the number overflows.
     digits_are_digits: bool,
-    /// TD3's personal number without trailing fillers; `""` where the layout has none. TD1 has only
-    /// optional data, which issuers fill with what changes from card to card.
-    personal_number: &'a str,
+    /// TD3's optional field without trailing fillers. Of TD1 it is `""`: both optional fields of a card are
+    /// passed over, because no state of the list in [`super::personal`] issues cards that are taken here.
+    optional: &'a str,
     /// The name as printed, without trailing fillers.
     name: &'a str,
 }
@@ -141,13 +149,13 @@ impl<'a> Zone<'a> {
     fn td3(one: &'a str, two: &'a str) -> Result<(MrzData, Zone<'a>), DocumentError> {
         let data = mrz::parse_td3(one, two).map_err(|_| DocumentError::Layout)?;
         let overflow = data.document_number_full.is_some();
-        let personal = column(two, 28..42)?;
+        let optional = column(two, 28..42)?;
         let zone = Zone {
             digits_are_digits: (overflow || digit(two, 9))
                 && [19, 27, 43].iter().all(|at| digit(two, *at))
-                && (personal.is_empty() || digit(two, 42)),
+                && (optional.is_empty() || digit(two, 42)),
             // Where the document number overflows, these columns are its remainder.
-            personal_number: if overflow { "" } else { personal },
+            optional: if overflow { "" } else { optional },
             name: column(one, 5..44)?,
         };
         Ok((data, zone))
@@ -158,7 +166,7 @@ impl<'a> Zone<'a> {
         let overflow = data.document_number_full.is_some();
         let zone = Zone {
             digits_are_digits: (overflow || digit(one, 14)) && [6, 14, 29].iter().all(|at| digit(two, *at)),
-            personal_number: "",
+            optional: "",
             name: column(three, 0..30)?,
         };
         Ok((data, zone))
@@ -333,18 +341,78 @@ mod tests {
         assert_eq!(read("D", 'M', "300101").map(|r| r.nationality), Ok(276));
     }
 
+    fn whose(zone: &[String; 2]) -> Identified {
+        mrz(zone, today()).unwrap().identified
+    }
+
+    /// A zone of a state of the list.
+    fn of_state(state: &str, birth: &str, expires: &str, optional: &str) -> [String; 2] {
+        let [one, two] = td3(state, birth, 'F', expires, optional);
+        [one.replace("UTO", state), two]
+    }
+
+    /// The published specimen of a Czech passport of 2006: its field is a personal number.
     #[test]
-    fn the_person_behind_two_documents_is_one() {
-        let key = |zone: &[String; 2]| mrz(zone, today()).unwrap().person_key;
-        let with = td3("FRA", "740812", 'F', "120415", "ZE184226B");
-        let renewed = td3("FRA", "740812", 'F', "320415", "ZE184226B");
-        let other = td3("FRA", "740812", 'F', "320415", "ZE184226C");
-        let without = td3("FRA", "740812", 'F', "320415", "");
-        assert_eq!(key(&with), key(&renewed));
-        assert_ne!(key(&with), key(&other));
-        assert_ne!(key(&with), key(&without));
-        let mut renamed = without.clone();
-        renamed[0] = renamed[0].replace("ANNA", "ANNE");
-        assert_ne!(key(&without), key(&renamed), "the name is part of the key where no number is");
+    fn a_listed_state() {
+        let specimen = [
+            "P<CZESPECIMEN<<VZOR<<<<<<<<<<<<<<<<<<<<<<<<<".to_owned(),
+            "99009054<4CZE6906229F16072996956220612<<<<74".to_owned(),
+        ];
+        let number = Identified::from(PersonKey::of_personal_number("CZE", "6956220612"));
+        assert_eq!(whose(&specimen), number);
+        // Another booklet, after a marriage: the number is the person.
+        let renewed = of_state("CZE", "690622", "360729", "6956220612");
+        assert_eq!(whose(&renewed), number);
+        // Another person's number, somebody else's birth date, nothing, or what is no number: the name.
+        for (birth, optional) in [
+            ("690623", "6956220612"),
+            ("690622", "6956220613"),
+            ("690622", "0000000000"),
+            ("690622", ""),
+            ("690622", "695622<0612"),
+        ] {
+            let zone = of_state("CZE", birth, "360729", optional);
+            let by_name = PersonKey::of_name(
+                "CZE",
+                day(&format!("19{}-{}-{}", &birth[..2], &birth[2..4], &birth[4..])),
+                Sex::Female,
+                "ERIKSSON<ANNA<MARIA",
+            );
+            assert_eq!(whose(&zone).person, by_name, "{optional}");
+        }
+    }
+
+    /// The field of other states says nothing about the person, whether it changes or is always the same.
+    #[test]
+    fn an_unlisted_state() {
+        let with = of_state("FRA", "740812", "120415", "ZE184226B");
+        let renewed = of_state("FRA", "740812", "320415", "ZE184227B");
+        let without = of_state("FRA", "740812", "320415", "");
+        assert_eq!(whose(&with).person, whose(&renewed).person);
+        assert_eq!(whose(&with).person, whose(&without).person);
+        let mut other = of_state("FRA", "740812", "120415", "ZE184226B");
+        other[0] = other[0].replace("ANNA", "ANNE");
+        assert_ne!(whose(&with).person, whose(&other).person, "one value for everybody is nobody's number");
+        // The rule before told persons apart by the field alone.
+        let former = |field| Some(PersonKey::of_personal_number("FRA", field));
+        assert_eq!((whose(&with).former, whose(&renewed).former), (former("ZE184226B"), former("ZE184227B")));
+        assert_eq!((whose(&other).former, whose(&without).former), (former("ZE184226B"), None));
+    }
+
+    /// Neither optional field of a card says who somebody is.
+    #[test]
+    fn optional_fields_of_cards() {
+        let digit = |s: &str| mrz::check_digit(s).unwrap();
+        let card = |first: &str, second: &str| {
+            let one = format!("{:<<30}", format!("I<FRAD231458907{first}"));
+            let composite = digit(&format!("{}7408122{}{second:<<11}", &one[5..], "3204153"));
+            let two = format!("7408122F3204153FRA{second:<<11}{composite}");
+            mrz(&[one, two, "ERIKSSON<<ANNA<MARIA<<<<<<<<<<".to_owned()], today()).unwrap().identified
+        };
+        let plain = card("", "");
+        assert_eq!(plain.former, None);
+        for (first, second) in [("100000001<2001", ""), ("", "12345678901"), ("000000000", "1")] {
+            assert_eq!(card(first, second), plain, "{first} {second}");
+        }
     }
 }

@@ -17,6 +17,7 @@ pub mod documents;
 pub mod import;
 pub(crate) mod lines;
 pub mod person;
+mod personal;
 mod publish;
 pub mod resident;
 pub(crate) mod rows;

@@ -5,7 +5,7 @@
 //! record, then commitments used before.
 
 use super::documents::{self, DocumentError};
-use super::person::{FingerprintKey, PersonFp, PersonKey};
+use super::person::{FingerprintKey, Fingerprints, Identified, PersonKey};
 use super::resident;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -165,7 +165,7 @@ impl Row {
         let attributes = self.attributes(today)?;
         let person = self.person(&attributes).map_err(|e| (ImportCode::DocumentInvalid, e.to_string()))?;
         Ok(Checked {
-            person: key.fingerprint(&person),
+            person: key.fingerprints(&person),
             identity_commitment,
             device_commitment,
             leaf: leaf(&identity_commitment, &device_commitment, &attributes.pack(), &Fr::default()),
@@ -209,7 +209,7 @@ impl Row {
 
     /// Whose document it is. Where the document bears a resident number, the number must say what the row
     /// says; elsewhere it must at least not be that of another group.
-    fn person(&self, attributes: &Attributes) -> Result<PersonKey, DocumentError> {
+    fn person(&self, attributes: &Attributes) -> Result<Identified, DocumentError> {
         let (number, class) = (self.document_number.as_str(), attributes.document_class);
         let read = resident::resident_number(number);
         let bears_one = match class {
@@ -225,8 +225,8 @@ impl Row {
                 Ok(says) if !same_group(says.document_class, class) => {
                     Err(DocumentError::NumberOf(says.document_class))
                 }
-                Ok(_) => Ok(PersonKey::of_resident_number(number)),
-                Err(_) => Ok(PersonKey::of_document(attributes.nationality, class, number)),
+                Ok(says) => Ok(says.identified(number)),
+                Err(_) => Ok(PersonKey::of_document(attributes.nationality, class, number).into()),
             };
         }
         let says = read?;
@@ -243,7 +243,7 @@ impl Row {
         ];
         match agree.iter().find(|(agrees, _)| !agrees) {
             Some((_, what)) => Err(DocumentError::Disagrees(what)),
-            None => Ok(PersonKey::of_resident_number(number)),
+            None => Ok(says.identified(number)),
         }
     }
 }
@@ -256,7 +256,7 @@ fn same_group(one: DocumentClass, other: DocumentClass) -> bool {
 /// A row that has passed every check that needs no registry.
 pub struct Checked {
     /// Who.
-    pub person: PersonFp,
+    pub person: Fingerprints,
     /// `C`.
     pub identity_commitment: Fr,
     /// `D`.
