@@ -18,8 +18,7 @@ use veilpass_protocol::day::Day;
 pub enum DocumentError {
     /// The resident number has another form. What somebody may have meant is not guessed.
     #[error(
-        "a resident number is exactly 18 characters: 17 digits 0-9, then a digit or a capital X, \
-         without spaces, hyphens or full-width characters"
+        "a resident number has 18 characters: 17 digits 0-9, then a digit or a capital X; no space, hyphen or full-width"
     )]
     ResidentNumber,
     /// The check character of the resident number does not fit the digits before it.

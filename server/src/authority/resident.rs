@@ -188,7 +188,7 @@ mod tests {
             assert!(!has_form(bad), "{bad:?}");
         }
         let words = DocumentError::ResidentNumber.to_string();
-        for word in ["18 characters", "17 digits", "capital X", "spaces", "full-width"] {
+        for word in ["18 characters", "17 digits", "capital X", "no space", "full-width"] {
             assert!(words.contains(word), "{words}");
         }
     }
