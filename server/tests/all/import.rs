@@ -181,7 +181,7 @@ async fn whose_a_resident_number_is() {
     ];
     for (words, bad) in refused {
         assert!(!bad.number.ends_with(['5', '6']) || with_check(&bad.number[..17]) != bad.number);
-        let report = fixture.import(&[bad.clone()]).await;
+        let report = fixture.import(std::slice::from_ref(&bad)).await;
         assert_eq!(codes(&report), [(2, "document_invalid")], "{words} {bad:?}");
         assert!(report.rejected[0].detail.contains(words), "{words}: {}", report.rejected[0].detail);
     }
