@@ -374,6 +374,8 @@ pub fn rows() -> Vec<Value> {
         row("11010519491231002X", "1949-12-31", Value::Null, "female", "resident_card", 156, 11),
         row("C01X00T47", "1999-11-13", json!("2030-01-31"), "unknown", "foreign_passport", 276, 0),
         row("440301199911130013", "1999-11-13", json!("2020-01-31"), "male", "national_passport", 156, 0),
+        row("810000199408230021", "1994-08-23", Value::Null, "female", "residence_permit", 156, 81),
+        row("932682198501010017", "1985-01-01", Value::Null, "male", "permanent_residence", 682, 32),
     ]
 }
 
@@ -385,6 +387,8 @@ pub fn resident_numbers() -> Vec<Vec<u8>> {
         "830000199001010015",
         "440301199902290017",
         "990301199911130017",
+        "810000199408230021",
+        "932682198501010017",
     ];
     numbers.map(|n| n.as_bytes().to_vec()).into()
 }

@@ -82,5 +82,19 @@ pub fn lines() -> Vec<Value> {
         let number = NetworkNumber::from_body(body).map(|n| n.to_string()).unwrap_or_default();
         out.push(line("network_number", json!(body), json!(number)));
     }
+    // Samples that others published (ADR 13); what they say is read off by the standard.
+    for (number, birth, sex, province, class, nationality) in [
+        ("11010519491231002X", "1949-12-31", "female", 11, "resident_card", None),
+        ("810000199408230021", "1994-08-23", "female", 81, "residence_permit", None),
+        ("830000199201300022", "1992-01-30", "female", 83, "residence_permit", None),
+        ("932682198501010017", "1985-01-01", "male", 32, "permanent_residence", Some(682)),
+    ] {
+        let mut says =
+            json!({"birth_date": birth, "sex": sex, "province": province, "document_class": class});
+        if let Some(nationality) = nationality {
+            says["nationality"] = json!(nationality);
+        }
+        out.push(line("resident_number", json!(number), says));
+    }
     out
 }

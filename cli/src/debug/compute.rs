@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use veilpass_protocol::attributes::Attributes;
+use veilpass_protocol::attributes::{Attributes, DocumentClass};
 use veilpass_protocol::challenge::{Nonce, challenge, handover};
 use veilpass_protocol::day::{Day, Timestamp, birth_limit};
 use veilpass_protocol::field::{Fr, from_hex, to_bytes, to_hex};
@@ -19,6 +19,7 @@ use veilpass_protocol::scope::{Context, Host, LinkKind, MAX_PERIOD, NONE_SLOTS, 
 use veilpass_protocol::statement::Statement;
 use veilpass_protocol::tree::sparse_root;
 use veilpass_server::authority::documents;
+use veilpass_server::authority::resident::resident_number;
 
 /// One line in.
 #[derive(Deserialize)]
@@ -75,9 +76,14 @@ pub fn line(bytes: &[u8], now: Timestamp) -> Result<Out, LineError> {
             json!(number.map_err(|e| LineError::new("not_canonical", e))?)
         }
         "resident_number" => {
-            let read = documents::resident_number(&plain::<String>(input)?);
+            let read = resident_number(&plain::<String>(input)?);
             let read = read.map_err(|e| LineError::new("document_invalid", e))?;
-            json!({"birth_date": read.birth_date, "sex": read.sex, "province": read.province})
+            let mut out = json!({"birth_date": read.birth_date, "sex": read.sex, "province": read.province,
+                "document_class": read.document_class});
+            if read.document_class == DocumentClass::PermanentResidence {
+                out["nationality"] = json!(read.nationality);
+            }
+            out
         }
         "mrz" => {
             let read = documents::mrz(&plain::<Vec<String>>(input)?, Day::of(now));

@@ -107,11 +107,20 @@ fn every_known_value() {
         (op("network_number", json!("7K2M0QX4R")), json!("7K2M0QX4R3")),
         (
             op("resident_number", json!("440301199911130013")),
-            json!({"birth_date": "1999-11-13", "sex": "male", "province": 44}),
+            json!({"birth_date": "1999-11-13", "sex": "male", "province": 44, "document_class": "resident_card"}),
         ),
         (
             op("resident_number", json!("11010519491231002X")),
-            json!({"birth_date": "1949-12-31", "sex": "female", "province": 11}),
+            json!({"birth_date": "1949-12-31", "sex": "female", "province": 11, "document_class": "resident_card"}),
+        ),
+        (
+            op("resident_number", json!("810000199408230021")),
+            json!({"birth_date": "1994-08-23", "sex": "female", "province": 81, "document_class": "residence_permit"}),
+        ),
+        (
+            op("resident_number", json!("932682198501010017")),
+            json!({"birth_date": "1985-01-01", "sex": "male", "province": 32, "document_class": "permanent_residence",
+                "nationality": 682}),
         ),
         (op("day", json!("2008-02-29")), json!(76029)),
     ];
@@ -157,6 +166,8 @@ fn other_forms_are_errors() {
         json!({"op": "pseudonym", "in": {"k": K, "scope": C_, "slot": 0}}),
         json!({"op": "network_number", "in": "7K2M0QX4"}),
         json!({"op": "resident_number", "in": "440301199911130014"}),
+        json!({"op": "resident_number", "in": "11010519491231002x"}),
+        json!({"op": "resident_number", "in": "911156199911130013"}),
         json!({"op": "mrz", "in": ["P<FRA"]}),
         json!({"op": "unknown", "in": 0}),
         json!({"op": "day"}),

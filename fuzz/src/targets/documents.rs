@@ -3,7 +3,8 @@
 use crate::{BYTES, Target, Verdict, repair, seeds};
 use veilpass_protocol::attributes::{Attributes, DocumentClass, Sex};
 use veilpass_server::authority::Document;
-use veilpass_server::authority::documents::{mrz, resident_number};
+use veilpass_server::authority::documents::mrz;
+use veilpass_server::authority::resident::resident_number;
 use veilpass_server::reading::examine;
 
 /// GB 11643.
@@ -12,7 +13,7 @@ pub const RESIDENT: Target = Target {
     judge: resident,
     seeds: seeds::resident_numbers,
     repair: Some(repair::resident_number),
-    words: &["440301", "110105", "830000", "19991113", "20000229", "19000229", "X", "x"],
+    words: &["440301", "110105", "830000", "911124", "19991113", "20000229", "19000229", "X", "x"],
     short: 1_000_000,
     full: BYTES,
 };
@@ -51,7 +52,18 @@ fn resident(input: &[u8]) -> Verdict {
         let date = format!("{}-{}-{}", &text[6..10], &text[10..12], &text[12..14]);
         assert_eq!(said.birth_date.to_string(), date);
         assert_eq!(said.sex, if (b[16] - b'0') % 2 == 1 { Sex::Male } else { Sex::Female });
-        assert_eq!(said.province.to_string(), text[..2]);
+        // A 9 is followed by the province and the state; before it stand people from Hong Kong, Macao and Taiwan.
+        let (class, nationality, province) = match &text[..2] {
+            nine if nine.starts_with('9') => (DocumentClass::PermanentResidence, &text[3..6], &text[1..3]),
+            region @ ("71" | "81" | "82" | "83") => (DocumentClass::ResidencePermit, "156", region),
+            region => (DocumentClass::ResidentCard, "156", region),
+        };
+        assert_eq!(
+            (said.document_class, format!("{:03}", said.nationality)),
+            (class, nationality.to_owned())
+        );
+        assert_eq!(said.province.to_string(), province);
+        assert!(said.document_class != DocumentClass::PermanentResidence || said.nationality != 156);
         attributes(&Document::ResidentNumber { number: text.to_owned(), expires_on: None });
     }
     Verdict::from(&read)

@@ -10,7 +10,7 @@ use veilpass_protocol::day::Day;
 use veilpass_protocol::field::Fr;
 use veilpass_protocol::json;
 use veilpass_server::authority::IMPORT_HEADER;
-use veilpass_server::authority::person::{FingerprintKey, PersonFp};
+use veilpass_server::authority::person::{FingerprintKey, Fingerprints};
 use veilpass_server::reading::{Checked, Form, Lines, Row, csv_fields};
 
 const WORDS: &[&str] = &[
@@ -76,7 +76,7 @@ fn each_line(input: &[u8], form: Form) -> Verdict {
 }
 
 /// What a row stands for.
-type Told = (PersonFp, Fr, Fr, Fr, Attributes);
+type Told = (Fingerprints, Fr, Fr, Fr, Attributes);
 
 fn checked(line: &[u8], form: Form) -> Option<Told> {
     let today = seeds::today();

@@ -3,7 +3,8 @@
 use super::Authority;
 use super::codes::OneTimeCode;
 use super::documents::{self, DocumentError};
-use super::person::PersonKey;
+use super::person::Identified;
+use super::resident;
 use crate::error::RegistryError;
 use crate::store::life::{ApplicationId, Examined, Filing, Offer, Refused, Revision};
 use crate::store::{Removal, StoreError};
@@ -22,13 +23,12 @@ use veilpass_protocol::operation::Operation;
 pub const CODE_SECONDS: u64 = 15 * 60;
 /// How often a redemption draws its Network Number anew.
 const DRAWS: u32 = 8;
-/// ISO 3166-1 numeric code of the state whose citizens hold resident cards and national passports.
-const CITIZEN: u16 = 156;
 
 /// A document as a registrar has examined it.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Document {
-    /// A resident card, by its number: birth date, sex and province are in it.
+    /// A document that bears a resident number, which says everything but the expiry: resident card,
+    /// residence permit, permanent residence card.
     ResidentNumber {
         /// 18 characters of GB 11643.
         number: String,
@@ -55,19 +55,19 @@ impl fmt::Debug for Document {
 
 impl Document {
     /// What it says, and whose it is.
-    pub(crate) fn examine(&self, today: Day) -> Result<(Examined, PersonKey), DocumentError> {
+    pub(crate) fn examine(&self, today: Day) -> Result<(Examined, Identified), DocumentError> {
         let (examined, person) = match self {
             Document::ResidentNumber { number, expires_on } => {
-                let says = documents::resident_number(number)?;
+                let says = resident::resident_number(number)?;
                 let examined = Examined {
                     birth_date: says.birth_date,
                     expires_on: *expires_on,
                     sex: says.sex,
-                    document_class: DocumentClass::ResidentCard,
-                    nationality: CITIZEN,
+                    document_class: says.document_class,
+                    nationality: says.nationality,
                     province: says.province,
                 };
-                (examined, PersonKey::of_resident_number(number))
+                (examined, says.identified(number))
             }
             Document::Mrz { document_class, lines } => {
                 let says = documents::mrz(lines, today)?;
@@ -80,7 +80,7 @@ impl Document {
                     nationality: says.nationality,
                     province: 0,
                 };
-                (examined, says.person_key)
+                (examined, says.identified)
             }
         };
         if examined.birth_date > today {
@@ -98,11 +98,11 @@ impl Document {
 fn zone_fits(class: DocumentClass, nationality: u16, lines: &[String]) -> Result<(), DocumentError> {
     use DocumentClass::*;
     let nationality_fits = match class {
-        // Citizens are known by their resident number, which no passport's zone has: under a zone alone
-        // the same person would be somebody else. They come with the number.
-        ResidentCard | NationalPassport => false,
-        ForeignPassport | PermanentResidence => nationality != CITIZEN,
-        HkMacaoPermit | TaiwanPermit | ResidencePermit => true,
+        // Whose document bears a resident number comes with the number: no zone has it, and under a zone
+        // alone the same person would be somebody else.
+        ResidentCard | NationalPassport | ResidencePermit => false,
+        ForeignPassport | PermanentResidence => resident::is_foreign(nationality),
+        HkMacaoPermit | TaiwanPermit => true,
     };
     let is_passport = lines.first().is_some_and(|line| line.starts_with('P'));
     if nationality_fits && is_passport == (class == ForeignPassport) {
@@ -113,7 +113,7 @@ fn zone_fits(class: DocumentClass, nationality: u16, lines: &[String]) -> Result
 }
 
 /// A filed application: the code is for the person, everything else for the registrar.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Application {
     /// Its name.
     pub id: ApplicationId,
@@ -158,6 +158,7 @@ impl Authority {
         rng: &mut R,
     ) -> Result<Application, RegistryError> {
         let (examined, person) = document.examine(Day::of(now))?;
+        let fingerprints = self.fingerprints.fingerprints(&person);
         let mut id = ApplicationId([0; 16]);
         rng.fill_bytes(&mut id.0);
         let code = OneTimeCode::generate(rng);
@@ -166,7 +167,8 @@ impl Authority {
             id,
             registrar: registrar.to_owned(),
             operation,
-            person: self.fingerprints.fingerprint(&person),
+            person: fingerprints.person,
+            former: fingerprints.former,
             examined,
             code: code.hash(),
             filed_at: now,

@@ -48,6 +48,11 @@ pub fn numeric(code: &str) -> Option<u16> {
     ISO_3166_1.get(at).map(|(_, number)| *number)
 }
 
+/// Whether ISO 3166-1 assigns this number.
+pub fn is_assigned(number: u16) -> bool {
+    ISO_3166_1.iter().any(|(_, assigned)| *assigned == number)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

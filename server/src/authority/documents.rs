@@ -1,23 +1,43 @@
-//! Documents: resident numbers (GB 11643) and machine readable zones (ICAO 9303, TD3 and TD1).
+//! Documents: what is wrong with one, and machine readable zones (ICAO 9303, TD3 and TD1). Resident
+//! numbers are in [`super::resident`].
 //!
 //! A document is read exactly or refused, never repaired: who is enrolled is decided by what is
 //! printed, not by what a program finds plausible. Messages name what is wrong and never repeat a
 //! number, a date or a name.
 
 use super::countries;
-use super::person::PersonKey;
+use super::person::{Identified, PersonKey};
+use super::personal;
 use mrz::{MrzData, MrzDate};
-use std::sync::OnceLock;
-use veilpass_protocol::attributes::Sex;
+use veilpass_protocol::attributes::{DocumentClass, Sex};
 use veilpass_protocol::day::Day;
 
 /// A document that cannot be accepted (code `document_invalid`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DocumentError {
-    /// The resident number has a wrong form, region, date or check character.
-    #[error("not a resident number of GB 11643 (18 characters, region, date, check character)")]
+    /// The resident number has another form. What somebody may have meant is not guessed.
+    #[error(
+        "a resident number has 18 characters: 17 digits 0-9, then a digit or a capital X; no space, hyphen or full-width"
+    )]
     ResidentNumber,
+    /// The check character of the resident number does not fit the digits before it.
+    #[error(
+        "the last character of the resident number does not fit its digits: compare each one with the card"
+    )]
+    NumberCheck,
+    /// The resident number names no province of GB/T 2260.
+    #[error("the resident number names no province: compare its first three digits with the card")]
+    NumberProvince,
+    /// Digits 4 to 6 of a number that begins with 9 are not those of a foreign state.
+    #[error("digits 4 to 6 of a number that begins with 9 are the ISO 3166-1 number of a foreign state")]
+    NumberNationality,
+    /// The resident number has no date where the birth date stands.
+    #[error("digits 7 to 14 of the resident number are not a date")]
+    NumberDate,
+    /// The number is that of another class of document than the row says.
+    #[error("the number is that of a {}, which is not the class of the document", .0.as_str())]
+    NumberOf(DocumentClass),
     /// The resident number says something else than the row or document does.
     #[error("the resident number does not agree with {0}")]
     Disagrees(&'static str),
@@ -50,61 +70,7 @@ pub enum DocumentError {
     Nationality,
 }
 
-/// What a resident number says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ResidentNumber {
-    /// Date of birth.
-    pub birth_date: Day,
-    /// Sex: an odd order number is male.
-    pub sex: Sex,
-    /// First two digits of the region code.
-    pub province: u8,
-}
-
-/// Reads a resident number: a region, a date of the calendar, an order number and the check character
-/// of ISO 7064 MOD 11-2. Only the capital `X` is accepted: one person, one spelling.
-pub fn resident_number(number: &str) -> Result<ResidentNumber, DocumentError> {
-    let parts = || {
-        let (digits, check) = number.split_at_checked(17)?;
-        if check != check_character(digits)?.to_string() || !is_region(digits.get(..6)?) {
-            return None;
-        }
-        let part = |range: std::ops::Range<usize>| digits.get(range)?.parse::<u32>().ok();
-        let birth_date = Day::from_ymd(part(6..10)? as i32, part(10..12)? as u8, part(12..14)? as u8)?;
-        let sex = if part(16..17)? % 2 == 1 { Sex::Male } else { Sex::Female };
-        Some(ResidentNumber { birth_date, sex, province: part(0..2)? as u8 })
-    };
-    parts().ok_or(DocumentError::ResidentNumber)
-}
-
-/// ISO 7064 MOD 11-2 over digits.
-fn check_character(digits: &str) -> Option<char> {
-    let sum = digits.chars().try_fold(0, |p, c| Some((p + c.to_digit(10)?) * 2 % 11))?;
-    match (12 - sum) % 11 {
-        10 => Some('X'),
-        check => char::from_digit(check, 10),
-    }
-}
-
-/// Whether a number begins with a province of GB/T 2260. Only the province is judged: the list of the
-/// `id-card` crate lacks codes that cards were issued under (440301 is Shenzhen, 441900 Dongguan), and a
-/// card's holder must not be turned away for a gap in a list.
-fn is_region(code: &str) -> bool {
-    let listed = |code: &str| {
-        let digits = format!("{code}19900101001");
-        check_character(&digits).is_some_and(|check| id_card::validate(&format!("{digits}{check}")))
-    };
-    static PROVINCES: [OnceLock<bool>; 100] = [const { OnceLock::new() }; 100];
-    let Some(province) = code.get(..2) else { return false };
-    // Taiwan, Hong Kong and Macao, and the code that residence permits for people from Taiwan bear.
-    if matches!(province, "71" | "81" | "82" | "83") {
-        return true;
-    }
-    let known = || (0..10_000).any(|rest| listed(&format!("{province}{rest:04}")));
-    province.parse().ok().and_then(|n: usize| PROVINCES.get(n)).is_some_and(|p| *p.get_or_init(known))
-}
-
-/// Whether a text can be the number of a document other than a resident card: 1–32 of `0-9A-Z`.
+/// Whether a text can be the number of a document that bears no resident number: 1–32 of `0-9A-Z`.
 pub fn document_number(number: &str) -> Result<(), DocumentError> {
     let good = |b: u8| b.is_ascii_digit() || b.is_ascii_uppercase();
     if (1..=32).contains(&number.len()) && number.bytes().all(good) {
@@ -127,7 +93,7 @@ pub struct MrzReading {
     pub nationality: u16,
     /// The person behind the document: issuing state with the personal number, or with birth date,
     /// sex and name (protocol.md, "Enrolment" 1).
-    pub person_key: PersonKey,
+    pub identified: Identified,
 }
 
 /// Reads a zone of two lines of 44 characters (TD3) or three of 30 (TD1). Every check digit must
@@ -154,11 +120,16 @@ pub fn mrz<S: AsRef<str>>(lines: &[S], today: Day) -> Result<MrzReading, Documen
         _ => return Err(DocumentError::Sex),
     };
     let nationality = countries::numeric(&data.nationality).ok_or(DocumentError::Nationality)?;
-    let person_key = match zone.personal_number {
-        "" => PersonKey::of_name(&data.issuing_country, birth_date, sex, &name(zone.name)?),
-        personal => PersonKey::of_personal_number(&data.issuing_country, personal),
+    let (state, field) = (data.issuing_country.as_str(), zone.optional);
+    let by_field = || PersonKey::of_personal_number(state, field);
+    let identified = if personal::is_personal_number(state, field, birth_date) {
+        Identified::from(by_field())
+    } else {
+        // Before ADR 14 whatever stood in the field was taken for the person's number.
+        let former = (!field.is_empty()).then(by_field);
+        Identified { person: PersonKey::of_name(state, birth_date, sex, &name(zone.name)?), former }
     };
-    Ok(MrzReading { birth_date, expires_on, sex, nationality, person_key })
+    Ok(MrzReading { birth_date, expires_on, sex, nationality, identified })
 }
 
 /// Columns that the parser does not hand out as they are printed.
@@ -166,9 +137,9 @@ struct Zone<'a> {
     /// Check digits are digits. The parser counts a filler as 0; the standard allows that only for an
     /// unused personal number, and a filler after the document number only where the number overflows.
     digits_are_digits: bool,
-    /// TD3's personal number without trailing fillers; `""` where the layout has none. TD1 has only
-    /// optional data, which issuers fill with what changes from card to card.
-    personal_number: &'a str,
+    /// TD3's optional field without trailing fillers. Of TD1 it is `""`: both optional fields of a card are
+    /// passed over, because no state of the list in [`super::personal`] issues cards that are taken here.
+    optional: &'a str,
     /// The name as printed, without trailing fillers.
     name: &'a str,
 }
@@ -177,13 +148,13 @@ impl<'a> Zone<'a> {
     fn td3(one: &'a str, two: &'a str) -> Result<(MrzData, Zone<'a>), DocumentError> {
         let data = mrz::parse_td3(one, two).map_err(|_| DocumentError::Layout)?;
         let overflow = data.document_number_full.is_some();
-        let personal = column(two, 28..42)?;
+        let optional = column(two, 28..42)?;
         let zone = Zone {
             digits_are_digits: (overflow || digit(two, 9))
                 && [19, 27, 43].iter().all(|at| digit(two, *at))
-                && (personal.is_empty() || digit(two, 42)),
+                && (optional.is_empty() || digit(two, 42)),
             // Where the document number overflows, these columns are its remainder.
-            personal_number: if overflow { "" } else { personal },
+            optional: if overflow { "" } else { optional },
             name: column(one, 5..44)?,
         };
         Ok((data, zone))
@@ -194,7 +165,7 @@ impl<'a> Zone<'a> {
         let overflow = data.document_number_full.is_some();
         let zone = Zone {
             digits_are_digits: (overflow || digit(one, 14)) && [6, 14, 29].iter().all(|at| digit(two, *at)),
-            personal_number: "",
+            optional: "",
             name: column(three, 0..30)?,
         };
         Ok((data, zone))
@@ -267,74 +238,6 @@ mod tests {
         let composite = digit(&format!("{head}{b}{e}{p}"));
         let two = format!("{head}{nationality:<<3}{b}{sex}{e}{p}{composite}");
         [PASSPORT[0].to_owned(), two]
-    }
-
-    /// The numbers of contract §3, and the example of GB 11643.
-    #[test]
-    fn known_resident_numbers() {
-        assert_eq!(
-            resident_number("440301199911130013"),
-            Ok(ResidentNumber { birth_date: day("1999-11-13"), sex: Sex::Male, province: 44 })
-        );
-        assert_eq!(
-            resident_number("11010519491231002X"),
-            Ok(ResidentNumber { birth_date: day("1949-12-31"), sex: Sex::Female, province: 11 })
-        );
-    }
-
-    #[test]
-    fn bad_resident_numbers() {
-        for bad in [
-            "11010519491231002x",  // spelling
-            "110105194912310021",  // check character
-            "44030119991113001",   // length
-            "4403011999111300133", // length
-            "440301991113001",     // the old form of 15 digits
-            "990301199911130017",  // no such province
-            "44030119991113001３", // full-width digit
-            "",
-            " 440301199911130013",
-        ] {
-            assert_eq!(resident_number(bad), Err(DocumentError::ResidentNumber), "{bad}");
-        }
-        // No date or no province, but a right check character.
-        for digits in ["44030119990229001", "44030119991301001", "44030117991231001", "99030119991113001"] {
-            let number = format!("{digits}{}", check_character(digits).unwrap());
-            assert_eq!(resident_number(&number), Err(DocumentError::ResidentNumber), "{number}");
-        }
-    }
-
-    /// Where the other implementation knows the region, both judge alike.
-    #[test]
-    fn agrees_with_another_implementation() {
-        let mut good = 0;
-        for region in ["110105", "440305", "310101", "650102"] {
-            for date in ["19491231", "19990229", "20000229", "20261301"] {
-                for order in ["002", "013", "999"] {
-                    for check in "0123456789X".chars() {
-                        let number = format!("{region}{date}{order}{check}");
-                        assert_eq!(resident_number(&number).is_ok(), id_card::validate(&number), "{number}");
-                        good += usize::from(id_card::validate(&number));
-                    }
-                }
-            }
-        }
-        assert_eq!(good, 4 * 2 * 3);
-    }
-
-    /// One changed digit is always noticed (MOD 11-2).
-    #[test]
-    fn every_single_digit_error_is_noticed() {
-        let good = "440301199911130013";
-        for at in 0..18 {
-            for digit in b'0'..=b'9' {
-                let mut bytes = good.as_bytes().to_vec();
-                if bytes[at] != digit {
-                    bytes[at] = digit;
-                    assert!(resident_number(std::str::from_utf8(&bytes).unwrap()).is_err(), "{at} {digit}");
-                }
-            }
-        }
     }
 
     /// The specimens of ICAO 9303 are well formed; their state has no number.
@@ -437,18 +340,78 @@ mod tests {
         assert_eq!(read("D", 'M', "300101").map(|r| r.nationality), Ok(276));
     }
 
+    fn whose(zone: &[String; 2]) -> Identified {
+        mrz(zone, today()).unwrap().identified
+    }
+
+    /// A zone of a state of the list.
+    fn of_state(state: &str, birth: &str, expires: &str, optional: &str) -> [String; 2] {
+        let [one, two] = td3(state, birth, 'F', expires, optional);
+        [one.replace("UTO", state), two]
+    }
+
+    /// The published specimen of a Czech passport of 2006: its field is a personal number.
     #[test]
-    fn the_person_behind_two_documents_is_one() {
-        let key = |zone: &[String; 2]| mrz(zone, today()).unwrap().person_key;
-        let with = td3("FRA", "740812", 'F', "120415", "ZE184226B");
-        let renewed = td3("FRA", "740812", 'F', "320415", "ZE184226B");
-        let other = td3("FRA", "740812", 'F', "320415", "ZE184226C");
-        let without = td3("FRA", "740812", 'F', "320415", "");
-        assert_eq!(key(&with), key(&renewed));
-        assert_ne!(key(&with), key(&other));
-        assert_ne!(key(&with), key(&without));
-        let mut renamed = without.clone();
-        renamed[0] = renamed[0].replace("ANNA", "ANNE");
-        assert_ne!(key(&without), key(&renamed), "the name is part of the key where no number is");
+    fn a_listed_state() {
+        let specimen = [
+            "P<CZESPECIMEN<<VZOR<<<<<<<<<<<<<<<<<<<<<<<<<".to_owned(),
+            "99009054<4CZE6906229F16072996956220612<<<<74".to_owned(),
+        ];
+        let number = Identified::from(PersonKey::of_personal_number("CZE", "6956220612"));
+        assert_eq!(whose(&specimen), number);
+        // Another booklet, after a marriage: the number is the person.
+        let renewed = of_state("CZE", "690622", "360729", "6956220612");
+        assert_eq!(whose(&renewed), number);
+        // Another person's number, somebody else's birth date, nothing, or what is no number: the name.
+        for (birth, optional) in [
+            ("690623", "6956220612"),
+            ("690622", "6956220613"),
+            ("690622", "0000000000"),
+            ("690622", ""),
+            ("690622", "695622<0612"),
+        ] {
+            let zone = of_state("CZE", birth, "360729", optional);
+            let by_name = PersonKey::of_name(
+                "CZE",
+                day(&format!("19{}-{}-{}", &birth[..2], &birth[2..4], &birth[4..])),
+                Sex::Female,
+                "ERIKSSON<ANNA<MARIA",
+            );
+            assert_eq!(whose(&zone).person, by_name, "{optional}");
+        }
+    }
+
+    /// The field of other states says nothing about the person, whether it changes or is always the same.
+    #[test]
+    fn an_unlisted_state() {
+        let with = of_state("FRA", "740812", "120415", "ZE184226B");
+        let renewed = of_state("FRA", "740812", "320415", "ZE184227B");
+        let without = of_state("FRA", "740812", "320415", "");
+        assert_eq!(whose(&with).person, whose(&renewed).person);
+        assert_eq!(whose(&with).person, whose(&without).person);
+        let mut other = of_state("FRA", "740812", "120415", "ZE184226B");
+        other[0] = other[0].replace("ANNA", "ANNE");
+        assert_ne!(whose(&with).person, whose(&other).person, "one value for everybody is nobody's number");
+        // The rule before told persons apart by the field alone.
+        let former = |field| Some(PersonKey::of_personal_number("FRA", field));
+        assert_eq!((whose(&with).former, whose(&renewed).former), (former("ZE184226B"), former("ZE184227B")));
+        assert_eq!((whose(&other).former, whose(&without).former), (former("ZE184226B"), None));
+    }
+
+    /// Neither optional field of a card says who somebody is.
+    #[test]
+    fn optional_fields_of_cards() {
+        let digit = |s: &str| mrz::check_digit(s).unwrap();
+        let card = |first: &str, second: &str| {
+            let one = format!("{:<<30}", format!("I<FRAD231458907{first}"));
+            let composite = digit(&format!("{}7408122{}{second:<<11}", &one[5..], "3204153"));
+            let two = format!("7408122F3204153FRA{second:<<11}{composite}");
+            mrz(&[one, two, "ERIKSSON<<ANNA<MARIA<<<<<<<<<<".to_owned()], today()).unwrap().identified
+        };
+        let plain = card("", "");
+        assert_eq!(plain.former, None);
+        for (first, second) in [("100000001<2001", ""), ("", "12345678901"), ("000000000", "1")] {
+            assert_eq!(card(first, second), plain, "{first} {second}");
+        }
     }
 }

@@ -179,7 +179,8 @@ impl Authority {
             let enrolments: Vec<Enrolment> = rows
                 .iter()
                 .map(|row| Enrolment {
-                    person: row.person,
+                    person: row.person.person,
+                    former: row.person.former,
                     network_number: NetworkNumber::generate(rng),
                     identity_commitment: row.identity_commitment,
                     device_commitment: row.device_commitment,

@@ -23,7 +23,7 @@ impl PersonKey {
         PersonKey::encode(1, &[number.as_bytes()])
     }
 
-    /// Kind 2: issuing state (letters of the zone) ‖ personal number.
+    /// Kind 2: issuing state (letters of the zone) ‖ personal number, where the field holds one.
     pub fn of_personal_number(state: &str, number: &str) -> PersonKey {
         PersonKey::encode(2, &[state.as_bytes(), number.as_bytes()])
     }
@@ -47,6 +47,32 @@ impl PersonKey {
             out.extend_from_slice(part);
         }
         PersonKey(out)
+    }
+}
+
+/// Whose a document is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identified {
+    /// The person.
+    pub person: PersonKey,
+    /// Under whom the same document was enrolled before the rule changed ([ADR 14]), where that is somebody else.
+    ///
+    /// [ADR 14]: ../../../docs/adr/0014-the-person-behind-a-passport.md
+    pub former: Option<PersonKey>,
+}
+
+/// The fingerprints of [`Identified`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fingerprints {
+    /// The person's.
+    pub person: PersonFp,
+    /// The one that they may be on record under.
+    pub former: Option<PersonFp>,
+}
+
+impl From<PersonKey> for Identified {
+    fn from(person: PersonKey) -> Identified {
+        Identified { person, former: None }
     }
 }
 
@@ -80,6 +106,14 @@ impl FingerprintKey {
         let mut key = [0; 32];
         rng.fill_bytes(&mut key);
         FingerprintKey { version: 1, key }
+    }
+
+    /// The fingerprints of whoever a document belongs to.
+    pub fn fingerprints(&self, identified: &Identified) -> Fingerprints {
+        Fingerprints {
+            person: self.fingerprint(&identified.person),
+            former: identified.former.as_ref().map(|former| self.fingerprint(former)),
+        }
     }
 
     /// The fingerprint of a person.

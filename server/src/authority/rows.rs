@@ -5,10 +5,11 @@
 //! record, then commitments used before.
 
 use super::documents::{self, DocumentError};
-use super::person::{FingerprintKey, PersonFp, PersonKey};
+use super::person::{FingerprintKey, Fingerprints, Identified, PersonKey};
+use super::resident;
 use serde::{Deserialize, Serialize};
 use std::fmt;
-use veilpass_protocol::attributes::{Attributes, DocumentClass};
+use veilpass_protocol::attributes::{Attributes, DocumentClass, DocumentGroup};
 use veilpass_protocol::day::Day;
 use veilpass_protocol::field::{Fr, from_hex};
 use veilpass_protocol::identity::leaf;
@@ -164,7 +165,7 @@ impl Row {
         let attributes = self.attributes(today)?;
         let person = self.person(&attributes).map_err(|e| (ImportCode::DocumentInvalid, e.to_string()))?;
         Ok(Checked {
-            person: key.fingerprint(&person),
+            person: key.fingerprints(&person),
             identity_commitment,
             device_commitment,
             leaf: leaf(&identity_commitment, &device_commitment, &attributes.pack(), &Fr::default()),
@@ -206,34 +207,56 @@ impl Row {
         Ok(attributes)
     }
 
-    /// Whose document it is; a resident number must say what the row says.
-    fn person(&self, attributes: &Attributes) -> Result<PersonKey, DocumentError> {
-        let number = self.document_number.as_str();
-        if attributes.document_class != DocumentClass::ResidentCard {
+    /// Whose document it is. Where the document bears a resident number, the number must say what the row
+    /// says; elsewhere it must at least not be that of another group.
+    fn person(&self, attributes: &Attributes) -> Result<Identified, DocumentError> {
+        let (number, class) = (self.document_number.as_str(), attributes.document_class);
+        let read = resident::resident_number(number);
+        let bears_one = match class {
+            DocumentClass::ResidentCard => true,
+            // Permits had other numbers before 2018, permanent residence cards before 2023.
+            DocumentClass::ResidencePermit | DocumentClass::PermanentResidence => resident::has_form(number),
+            _ => false,
+        };
+        if !bears_one {
             documents::document_number(number)?;
             // The resident number wherever it can be had, also where another document bears it.
-            return Ok(match documents::resident_number(number) {
-                Ok(_) => PersonKey::of_resident_number(number),
-                Err(_) => PersonKey::of_document(attributes.nationality, attributes.document_class, number),
-            });
+            return match read {
+                Ok(says) if !same_group(says.document_class, class) => {
+                    Err(DocumentError::NumberOf(says.document_class))
+                }
+                Ok(says) => Ok(says.identified(number)),
+                Err(_) => Ok(PersonKey::of_document(attributes.nationality, class, number).into()),
+            };
         }
-        let says = documents::resident_number(number)?;
+        let says = read?;
+        if says.document_class != class {
+            return Err(DocumentError::NumberOf(says.document_class));
+        }
+        // Of a citizen's nationality the number says nothing that the class does not.
+        let named = class != DocumentClass::PermanentResidence || says.nationality == attributes.nationality;
         let agree = [
             (says.birth_date == attributes.birth_date, "the birth date"),
             (says.sex == attributes.sex, "the sex"),
             (says.province == attributes.province, "the province"),
+            (named, "the nationality"),
         ];
         match agree.iter().find(|(agrees, _)| !agrees) {
             Some((_, what)) => Err(DocumentError::Disagrees(what)),
-            None => Ok(PersonKey::of_resident_number(number)),
+            None => Ok(says.identified(number)),
         }
     }
+}
+
+/// Whether two classes are of one group that a platform may ask for.
+fn same_group(one: DocumentClass, other: DocumentClass) -> bool {
+    DocumentGroup::ALL.iter().any(|group| [one, other].iter().all(|class| group.classes().contains(class)))
 }
 
 /// A row that has passed every check that needs no registry.
 pub struct Checked {
     /// Who.
-    pub person: PersonFp,
+    pub person: Fingerprints,
     /// `C`.
     pub identity_commitment: Fr,
     /// `D`.

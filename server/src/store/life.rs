@@ -82,6 +82,8 @@ pub struct Filing {
     pub operation: Operation,
     /// For whom.
     pub person: PersonFp,
+    /// Under which fingerprint they may be on record instead ([`crate::authority::person::Identified`]).
+    pub former: Option<PersonFp>,
     /// The document.
     pub examined: Examined,
     /// Hash of the one-time code.
@@ -133,8 +135,8 @@ pub enum Refused {
     /// The code was used.
     #[error("this code has been used")]
     CodeUsed,
-    /// The code was not used in its time.
-    #[error("this code has expired")]
+    /// The code was not used in its time, or what it led to was not confirmed in its time.
+    #[error("this code has expired: it was not used, or not confirmed by the registrar, in time")]
     CodeExpired,
     /// A commitment is 0 or not canonical, both are equal, or it is not the person's.
     #[error("a commitment is 0, not canonical, equal to the other, or not the one on record")]
@@ -149,11 +151,14 @@ pub enum Refused {
     #[error("there is no record, or no live leaf, to go on from")]
     PersonUnknown,
     /// Another change of the person is under way.
-    #[error("another change of this person is under way")]
+    #[error("another change of this person is under way: it takes effect, or ends unconfirmed within a day")]
     PersonPending,
     /// A reset of the person waits for its time.
     #[error("a reset of this person waits for its time")]
     ResetWaits,
+    /// A removal or withdrawal ended the change before it was sealed.
+    #[error("a removal or withdrawal has ended this change before it took effect: ask for a new one")]
+    AlreadyRemoved,
     /// The words are not those of the wallet that redeemed the code, or none has.
     #[error("the words differ, or no wallet has used the code yet")]
     WordsDiffer,
@@ -174,6 +179,7 @@ impl Refused {
             Refused::PersonUnknown => "person_unknown",
             Refused::PersonPending => "person_pending",
             Refused::ResetWaits => "reset_waits",
+            Refused::AlreadyRemoved => "already_removed",
             Refused::WordsDiffer => "words_differ",
         }
     }

@@ -64,6 +64,8 @@ pub struct Identity {
 pub struct Enrolment {
     /// Who.
     pub person: PersonFp,
+    /// Under which fingerprint they may be on record instead ([`crate::authority::person::Identified`]).
+    pub former: Option<PersonFp>,
     /// Freshly drawn; used only if the enrolment is new.
     pub network_number: NetworkNumber,
     /// `C`.

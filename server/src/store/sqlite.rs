@@ -7,6 +7,7 @@
 mod adopt;
 mod applications;
 mod enrol;
+mod former;
 mod read;
 mod seal;
 
@@ -46,8 +47,9 @@ const SETUP: Setup = Setup {
     migrations: &[
         (1, "init", include_str!("migrations/0001_init.sql")),
         (2, "life", include_str!("migrations/0002_life.sql")),
-        (3, "home", database::HOME),
-        (4, "restored", include_str!("migrations/0004_restored.sql")),
+        (3, "endings", include_str!("migrations/0003_endings.sql")),
+        (4, "home", database::HOME),
+        (5, "restored", include_str!("migrations/0005_restored.sql")),
     ],
 };
 
@@ -190,6 +192,19 @@ impl RegistryStore for SqliteStore {
         let same = current.unwrap_or_default().ct_eq(&to_bytes(device_commitment));
         if current.is_none() || !bool::from(same) {
             return Ok(Err(Refused::Unauthorised));
+        }
+        // A change that another device has begun is ended by nobody but a registrar: whoever holds the old
+        // device would else undo, unheard, what its owner does about the loss.
+        let begun = sqlx::query(
+            "SELECT EXISTS (SELECT 1 FROM application WHERE state = 'redeemed' AND device_commitment <> ?2
+                 AND person_fp IN (SELECT person_fp FROM leaf WHERE network_number = ?1))",
+        )
+        .bind(number.as_str())
+        .bind(&to_bytes(device_commitment)[..])
+        .fetch_one(&mut *tx)
+        .await?;
+        if get::<i64>(&begun, 0)? != 0 {
+            return Ok(Err(Refused::PersonPending));
         }
         let removal = remove(&mut tx, number, RemovalReason::Withdrawn, now).await?;
         tx.commit().await?;
@@ -336,7 +351,8 @@ async fn set_busy_timeout(connection: &mut SqliteConnection, timeout: Duration) 
 }
 
 /// Notes a removal. A change that waits gets the reason; a redeemed change that nobody has confirmed
-/// ends here, because nothing may come back to life behind a removal.
+/// ends here, because nothing may come back to life behind a removal. The codes remember it, so that the
+/// wallets of those changes are told.
 async fn remove(
     tx: &mut SqliteConnection,
     number: &NetworkNumber,
@@ -354,17 +370,28 @@ async fn remove(
         sqlx::query("UPDATE pending SET reason = ?2 WHERE network_number = ?1")
             .bind(number.as_str())
             .bind(reason.as_str())
-            .execute(tx)
+            .execute(&mut *tx)
             .await?;
+        sqlx::query(
+            "UPDATE code SET ended = 'removed' WHERE hash IN (
+                 SELECT a.code_hash FROM pending p JOIN application a ON a.sequence = p.sequence
+                 WHERE p.network_number = ?1)",
+        )
+        .bind(number.as_str())
+        .execute(tx)
+        .await?;
         return Ok(Removal::Pending);
     }
-    sqlx::query(
-        "DELETE FROM application WHERE state = 'redeemed'
-             AND person_fp IN (SELECT person_fp FROM leaf WHERE network_number = ?1)",
-    )
-    .bind(number.as_str())
-    .execute(&mut *tx)
-    .await?;
+    let redeemed =
+        "state = 'redeemed' AND person_fp IN (SELECT person_fp FROM leaf WHERE network_number = ?1)";
+    for sql in [
+        format!(
+            "UPDATE code SET ended = 'removed' WHERE hash IN (SELECT code_hash FROM application WHERE {redeemed})"
+        ),
+        format!("DELETE FROM application WHERE {redeemed}"),
+    ] {
+        sqlx::query(sqlx::AssertSqlSafe(sql)).bind(number.as_str()).execute(&mut *tx).await?;
+    }
     let done = sqlx::query(
         "INSERT INTO pending (person_fp, network_number, operation, reason, accepted_at)
          SELECT person_fp, network_number, 'remove', ?2, ?3 FROM leaf WHERE network_number = ?1",

@@ -257,6 +257,13 @@ async fn raw_sql_about_applications_is_refused() {
         ("a code goes", "DELETE FROM code".into()),
         ("a code is unused again", "UPDATE code SET used = 0 WHERE used = 1".into()),
         ("a code becomes another", "UPDATE code SET hash = randomblob(32)".into()),
+        ("an unused code has ended", "UPDATE code SET ended = 'lapsed' WHERE used = 0".into()),
+        ("a code is used and ends at once", "UPDATE code SET used = 1, ended = 'lapsed' WHERE used = 0".into()),
+        ("a code ends in a way of its own", "UPDATE code SET ended = 'gone' WHERE used = 1".into()),
+        ("a second record of a person", "INSERT INTO person_alias SELECT p.person_fp, q.person_fp FROM person p, person q
+            WHERE p.person_fp <> q.person_fp LIMIT 1".into()),
+        ("an alias of nobody", "INSERT INTO person_alias VALUES (zeroblob(32), randomblob(32))".into()),
+        ("an alias of oneself", "INSERT INTO person_alias VALUES (zeroblob(32), zeroblob(32))".into()),
         ("a code of another application", fill(NEW, &new, &[])),
         ("an unknown code", fill(NEW, &new, &[("code", "randomblob(32)")])),
         ("a used code", fill(NEW, &new, &[("code", "(SELECT hash FROM code WHERE used = 1 LIMIT 1)")])),
@@ -301,6 +308,7 @@ async fn raw_sql_about_applications_is_refused() {
 /// What takes two statements: a second redemption, or a change beside a redemption.
 #[tokio::test]
 async fn one_change_of_a_person_is_under_way() {
+    const ALIAS: &str = "INSERT INTO person_alias SELECT zeroblob(32), person_fp FROM person LIMIT 1";
     let (_counter, store) = life().await;
     let redeemed = "(SELECT person_fp FROM application WHERE state = 'redeemed')";
     for (what, prepare, sql) in [
@@ -320,6 +328,18 @@ async fn one_change_of_a_person_is_under_way() {
              pending LIMIT 1), identity_commitment = randomblob(32), device_commitment = zeroblob(32),
              leaf = randomblob(32), enrolled_on = 1, generation = 0 WHERE operation = 'enrol' AND state = 'filed'"
                 .into(),
+        ),
+        (
+            "a record beside an alias",
+            ALIAS.into(),
+            "INSERT INTO person (person_fp, generation) VALUES (zeroblob(32), 0)".into(),
+        ),
+        ("an alias goes", ALIAS.into(), "DELETE FROM person_alias".into()),
+        ("an alias of another", ALIAS.into(), "UPDATE person_alias SET person_fp = randomblob(32)".into()),
+        (
+            "a code ends twice",
+            "UPDATE code SET ended = 'lapsed' WHERE used = 1".into(),
+            "UPDATE code SET ended = 'removed' WHERE used = 1".into(),
         ),
         (
             "a reset's leaf before its time is known",

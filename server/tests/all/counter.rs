@@ -2,7 +2,6 @@
 
 use crate::people::{Fixture, at, with_check};
 use rand::RngCore;
-use veilpass_protocol::attributes::DocumentClass;
 use veilpass_protocol::credential::Credential;
 use veilpass_protocol::day::{Day, Timestamp};
 use veilpass_protocol::field::{Fr, to_hex};
@@ -157,12 +156,6 @@ pub fn zone_of_card(first: &str, nationality: &str, birth: &str, expires: &str) 
     let composite = check_digit(&format!("{}{birth}{expires}{:<<11}", &one[5..], ""));
     let two = format!("{birth}F{expires}{nationality:<<3}{:<<11}{composite}", "");
     vec![one, two, format!("{:<<30}", "ERIKSSON<<ANNA<MARIA")]
-}
-
-/// A foreigner's passport by its number; the personal number says who.
-pub fn foreign(number: &str, personal: &str) -> Document {
-    let lines = passport("P<", "FRA", number, "740812", "301231", personal);
-    Document::Mrz { document_class: DocumentClass::ForeignPassport, lines }
 }
 
 /// A random time in seconds.

@@ -90,7 +90,8 @@ async fn what_is_kept() {
     for (table, expected) in [
         ("person", "person_fp generation removed_at"),
         ("used", "value"),
-        ("code", "hash used"),
+        ("person_alias", "person_fp record_fp"),
+        ("code", "hash used ended"),
         (
             "leaf",
             "place person_fp network_number identity_commitment device_commitment link leaf generation enrolled_on \

@@ -141,6 +141,69 @@ async fn every_code() {
     assert_eq!(counts(&fixture.import(&[card, passport]).await), (2, 2, 0, 0));
 }
 
+/// A resident number belongs to one class of document, and is checked in every row that bears one.
+#[tokio::test]
+async fn whose_a_resident_number_is() {
+    let mut fixture = Fixture::new(31).await;
+    let row = |i: usize, class: &str, number: &str, nationality: &str, province: &str| Person {
+        class: class.into(),
+        number: number.into(),
+        birth: "1990-01-01".into(),
+        expires: String::new(),
+        sex: "male".into(),
+        nationality: nationality.into(),
+        province: province.into(),
+        ..person(i)
+    };
+    let permit = with_check("81000019900101001");
+    let foreigner = with_check("91112419900101001");
+    let citizen = with_check("44030119900101001");
+    let female = with_check("81000019900101002");
+    let refused = [
+        ("that of a residence_permit", row(1, "resident_card", &permit, "156", "81")),
+        ("that of a residence_permit", row(1, "national_passport", &permit, "156", "0")),
+        ("that of a residence_permit", row(1, "foreign_passport", &permit, "344", "0")),
+        ("that of a residence_permit", row(1, "permanent_residence", &permit, "344", "81")),
+        ("that of a permanent_residence", row(1, "resident_card", &foreigner, "124", "11")),
+        ("that of a permanent_residence", row(1, "national_passport", &foreigner, "156", "0")),
+        ("that of a permanent_residence", row(1, "residence_permit", &foreigner, "156", "11")),
+        ("that of a resident_card", row(1, "residence_permit", &citizen, "156", "44")),
+        ("that of a resident_card", row(1, "hk_macao_permit", &citizen, "156", "0")),
+        ("that of a resident_card", row(1, "foreign_passport", &citizen, "124", "0")),
+        ("the sex", row(1, "residence_permit", &female, "156", "81")),
+        ("the province", row(1, "residence_permit", &permit, "156", "0")),
+        ("the province", row(1, "permanent_residence", &foreigner, "124", "0")),
+        ("the nationality", row(1, "permanent_residence", &foreigner, "840", "11")),
+        ("the last character", row(1, "residence_permit", &format!("{}5", &permit[..17]), "156", "81")),
+        ("the last character", row(1, "permanent_residence", &format!("{}6", &foreigner[..17]), "124", "11")),
+        ("no province", row(1, "residence_permit", &with_check("84000019900101001"), "156", "84")),
+        ("capital X", row(1, "resident_card", "11010519491231002x", "156", "11")),
+    ];
+    for (words, bad) in refused {
+        assert!(!bad.number.ends_with(['5', '6']) || with_check(&bad.number[..17]) != bad.number);
+        let report = fixture.import(std::slice::from_ref(&bad)).await;
+        assert_eq!(codes(&report), [(2, "document_invalid")], "{words} {bad:?}");
+        assert!(report.rejected[0].detail.contains(words), "{words}: {}", report.rejected[0].detail);
+    }
+    let good = [
+        row(1, "residence_permit", &permit, "156", "81"),
+        row(2, "permanent_residence", &foreigner, "124", "11"),
+        row(3, "resident_card", &citizen, "156", "44"),
+        // The forms before.
+        row(4, "residence_permit", "H1234567", "156", "0"),
+        row(5, "permanent_residence", "CAN110090010101", "124", "0"),
+    ];
+    assert_eq!(counts(&fixture.import(&good).await), (5, 5, 0, 0));
+    // The number is the person, whatever document of the group bears it.
+    let again = [
+        row(6, "hk_macao_permit", &permit, "156", "0"),
+        row(7, "foreign_passport", &foreigner, "124", "0"),
+        row(8, "national_passport", &citizen, "156", "0"),
+    ];
+    let used = [(2, "document_used"), (3, "document_used"), (4, "document_used")];
+    assert_eq!(codes(&fixture.import(&again).await), used);
+}
+
 /// Of several faults the first in the order of checks is named.
 #[tokio::test]
 async fn the_first_fault_is_named() {

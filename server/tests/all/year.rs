@@ -30,6 +30,7 @@ struct Pending {
     credential: Credential,
     wallet: Wallet,
     due: Option<Timestamp>,
+    application: Application,
 }
 
 /// A redemption that is not confirmed.
@@ -166,11 +167,13 @@ impl World {
         let end = self.now.plus(days * DAY);
         while self.now < end {
             self.now = self.now.plus(1 + some(&mut self.counter.fixture.rng, pace));
+            let mut lapsed = Vec::new();
             for life in &mut self.lives {
-                let lapsed = life.unconfirmed.as_ref().is_some_and(|u| u.until <= self.now);
-                if lapsed {
-                    life.unconfirmed = None;
-                }
+                lapsed.extend(life.unconfirmed.take_if(|u| u.until <= self.now));
+            }
+            for u in lapsed {
+                let answer = self.counter.redeem(&u.application, &u.wallet, self.now).await;
+                assert_eq!(answer.err().and_then(|e| e.code()), Some("code_expired"), "at {}", self.now);
             }
             let who = self.counter.fixture.rng.gen_range(0..self.lives.len());
             match self.counter.fixture.rng.gen_range(0..100) {
@@ -228,7 +231,7 @@ impl World {
         let credential = redeemed.credential;
         self.leaves.insert(credential.leaf(), (who, credential.identity_commitment));
         life.recorded = true;
-        life.pending = Some(Pending { operation, credential, wallet, due });
+        life.pending = Some(Pending { operation, credential, wallet, due, application });
         *self.done.entry(operation.as_str()).or_default() += 1;
     }
 
@@ -242,17 +245,32 @@ impl World {
     async fn remove(&mut self, who: usize) {
         let life = &mut self.lives[who];
         let Some(number) = life.number() else { return };
-        let expected = if life.removing { Err(Some("already_removed")) } else { Ok(()) };
-        let authority = &self.counter.authority;
+        let authority = self.counter.authority.clone();
+        let mut expected = if life.removing { Err(Some("already_removed")) } else { Ok(()) };
         let answer = if self.counter.fixture.rng.gen_bool(0.5) {
             let wallet = life.pending.as_ref().map(|p| &p.wallet).or(life.live.as_ref().map(|(_, w)| w));
-            authority.withdraw(&number, &wallet.unwrap().d, self.now).await
+            let device = wallet.unwrap().d.clone();
+            // Another device has begun a change: the old one ends nothing.
+            if life.unconfirmed.as_ref().is_some_and(|u| u.wallet.d.commitment() != device.commitment()) {
+                expected = Err(Some("person_pending"));
+            }
+            authority.withdraw(&number, &device, self.now).await
         } else {
             authority.remove(&number, RemovalReason::DocumentInvalid, self.now).await
         };
         assert_eq!(answer.map_err(|e| e.code()), expected, "{who} at {}", self.now);
+        if expected == Err(Some("person_pending")) {
+            *self.done.entry("person_pending").or_default() += 1;
+            return;
+        }
         life.removing = true;
-        life.unconfirmed = None;
+        let unconfirmed = life.unconfirmed.take().map(|u| (u.application, u.wallet));
+        let pending = life.pending.as_ref().map(|p| (p.application.clone(), p.wallet.clone()));
+        // The wallets of what ended here are told when they ask again.
+        for (application, wallet) in unconfirmed.into_iter().chain(pending) {
+            let answer = self.counter.redeem(&application, &wallet, self.now).await;
+            assert_eq!(answer.err().and_then(|e| e.code()), Some("already_removed"), "{who} at {}", self.now);
+        }
         *self.done.entry("remove").or_default() += 1;
     }
 

@@ -45,7 +45,7 @@ pub(super) struct ApplicationBody {
 #[derive(Deserialize, ToSchema)]
 #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
 pub(super) enum DocumentBody {
-    /// A resident card
+    /// A resident card, a residence permit, or a permanent residence card with 18 digits: the number says which
     ResidentNumber {
         /// The number of GB 11643, 18 characters
         number: String,

@@ -83,9 +83,10 @@ refusals! {
         "document_used" "person_pending" "reset_waits" "code_expired";
     /// Of redeeming a code.
     EnrolmentRefusals: "request_syntax" "too_large" "code_unknown" "code_used" "code_expired"
-        "commitment_invalid" "commitment_used" "document_used" "person_unknown" "person_pending" "reset_waits";
+        "commitment_invalid" "commitment_used" "document_used" "person_unknown" "person_pending" "reset_waits"
+        "already_removed";
     /// Of a removal.
     RemovalRefusals: "request_syntax" "unauthorised" "too_large" "network_number_unknown" "already_removed";
     /// Of a withdrawal.
-    WithdrawalRefusals: "request_syntax" "unauthorised" "too_large" "already_removed";
+    WithdrawalRefusals: "request_syntax" "unauthorised" "too_large" "person_pending" "already_removed";
 }

@@ -138,7 +138,17 @@ async fn changes_sealed(
     )
     .execute(&mut *tx)
     .await?;
+    let unplaced = "SELECT code_hash FROM application WHERE state = 'confirmed'
+        AND sequence NOT IN (SELECT value ->> 0 FROM json_each(?1))";
+    lapse(tx, unplaced, &placed).await?;
     sqlx::query("DELETE FROM application WHERE state = 'confirmed'").execute(tx).await?;
+    Ok(())
+}
+
+/// Wallets that ask again under these codes are told to apply anew. The query may use `?1`, a JSON list.
+async fn lapse(tx: &mut SqliteConnection, codes: &'static str, list: &str) -> Result<(), StoreError> {
+    let sql = format!("UPDATE code SET ended = 'lapsed' WHERE ended IS NULL AND ?1 IS NOT NULL AND hash IN ({codes})");
+    sqlx::query(sqlx::AssertSqlSafe(sql)).bind(list).execute(tx).await?;
     Ok(())
 }
 

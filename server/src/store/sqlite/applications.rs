@@ -1,6 +1,7 @@
 //! Applications: filed, redeemed by a wallet, confirmed by the registrar; and what is erased when.
 //! Every function works inside the caller's transaction, which holds the write lock.
 
+use super::former::{self, Traits};
 use super::read::{bytes, day, field, get, network_number, seconds, timestamp};
 use crate::authority::person::PersonFp;
 use crate::store::StoreError;
@@ -26,16 +27,22 @@ pub(super) async fn tidy(tx: &mut SqliteConnection, now: Timestamp) -> Result<()
         .bind(seconds(now))
         .execute(&mut *tx)
         .await?;
-    sqlx::query("DELETE FROM application WHERE state = 'redeemed' AND redeemed_at <= ?1")
-        .bind(seconds(now) - LAPSE_SECONDS)
-        .execute(tx)
-        .await?;
+    for sql in [
+        "UPDATE code SET ended = 'lapsed' WHERE hash IN (
+             SELECT code_hash FROM application WHERE state = 'redeemed' AND redeemed_at <= ?1)",
+        "DELETE FROM application WHERE state = 'redeemed' AND redeemed_at <= ?1",
+    ] {
+        sqlx::query(sql).bind(seconds(now) - LAPSE_SECONDS).execute(&mut *tx).await?;
+    }
     Ok(())
 }
 
 pub(super) async fn file(tx: &mut SqliteConnection, filing: &Filing) -> Result<(), StoreError> {
     sqlx::query("INSERT INTO code (hash) VALUES (?1)").bind(&filing.code[..]).execute(&mut *tx).await?;
     let examined = &filing.examined;
+    let (birth_year, _, _) = examined.birth_date.ymd();
+    let traits = Traits { sex: examined.sex, nationality: examined.nationality, birth_year };
+    let person = former::on_record(tx, filing.person, filing.former, &traits).await?;
     sqlx::query(
         "INSERT INTO application (id, registrar, operation, person_fp, birth_date, expires_on, sex, document_class,
              nationality, province, code_hash, filed_at, expires_at, state)
@@ -44,7 +51,7 @@ pub(super) async fn file(tx: &mut SqliteConnection, filing: &Filing) -> Result<(
     .bind(&filing.id.0[..])
     .bind(&filing.registrar)
     .bind(filing.operation.as_str())
-    .bind(&filing.person.0[..])
+    .bind(&person.0[..])
     .bind(examined.birth_date.to_string())
     .bind(examined.expires_on.map(Day::number))
     .bind(examined.sex.number())
@@ -54,8 +61,15 @@ pub(super) async fn file(tx: &mut SqliteConnection, filing: &Filing) -> Result<(
     .bind(&filing.code[..])
     .bind(seconds(filing.filed_at))
     .bind(seconds(filing.expires_at))
-    .execute(tx)
+    .execute(&mut *tx)
     .await?;
+    if person != filing.person {
+        sqlx::query("INSERT INTO application_alias (id, person_fp) VALUES (?1, ?2)")
+            .bind(&filing.id.0[..])
+            .bind(&filing.person.0[..])
+            .execute(tx)
+            .await?;
+    }
     Ok(())
 }
 
@@ -119,10 +133,14 @@ pub(super) async fn redeem(
     offer: &Offer,
     now: Timestamp,
 ) -> Result<Result<Redemption, Refused>, StoreError> {
-    let code = sqlx::query("SELECT used FROM code WHERE hash = ?1").bind(&offer.code[..]);
+    let code = sqlx::query("SELECT used, ended FROM code WHERE hash = ?1").bind(&offer.code[..]);
     let used = match code.fetch_optional(&mut *tx).await? {
         None => return Ok(Err(Refused::CodeUnknown)),
-        Some(row) => get::<i64>(&row, 0)? != 0,
+        Some(row) => match get::<Option<&str>>(&row, 1)? {
+            None => get::<i64>(&row, 0)? != 0,
+            Some("lapsed") => return Ok(Err(Refused::CodeExpired)),
+            Some(_) => return Ok(Err(Refused::AlreadyRemoved)),
+        },
     };
     let sql = format!("SELECT {COLUMNS} FROM application WHERE code_hash = ?1");
     let row = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(&offer.code[..]).fetch_optional(&mut *tx).await?;
@@ -240,6 +258,14 @@ pub(super) async fn confirm(
     )
     .bind(&application.person.0[..])
     .bind(attributes.generation)
+    .execute(&mut *tx)
+    .await?;
+    sqlx::query(
+        "INSERT INTO person_alias (person_fp, record_fp) SELECT person_fp, ?2 FROM application_alias
+         WHERE id = ?1 ON CONFLICT DO NOTHING",
+    )
+    .bind(&id.0[..])
+    .bind(&application.person.0[..])
     .execute(&mut *tx)
     .await?;
     let next =

@@ -1,5 +1,6 @@
 //! Accepting enrolments: a batch is looked up, decided row by row, and written, in one transaction.
 
+use super::former::{self, Traits};
 use super::read::{bytes, field, get, json, network_number, seconds};
 use crate::authority::person::PersonFp;
 use crate::store::{Acceptance, Enrolment, StoreError};
@@ -16,6 +17,7 @@ pub(super) async fn accept(
     enrolments: &[Enrolment],
     now: Timestamp,
 ) -> Result<Vec<Acceptance>, StoreError> {
+    let enrolments = &resolved(tx, enrolments).await?[..];
     let mut known = known_persons(tx, enrolments).await?;
     let tags: Vec<[[u8; 32]; 2]> = enrolments
         .iter()
@@ -47,6 +49,17 @@ pub(super) async fn accept(
     }
     insert_enrolments(tx, &added, now).await?;
     Ok(outcomes)
+}
+
+/// The enrolments with the fingerprints that the persons are on record under.
+async fn resolved(tx: &mut SqliteConnection, enrolments: &[Enrolment]) -> Result<Vec<Enrolment>, StoreError> {
+    let mut resolved = enrolments.to_vec();
+    for enrolment in resolved.iter_mut().filter(|enrolment| enrolment.former.is_some()) {
+        let a = &enrolment.attributes;
+        let traits = Traits { sex: a.sex, nationality: a.nationality, birth_year: a.birth_date.ymd().0 };
+        enrolment.person = former::on_record(tx, enrolment.person, enrolment.former, &traits).await?;
+    }
+    Ok(resolved)
 }
 
 /// What is known of a person of the batch.
