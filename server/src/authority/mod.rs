@@ -18,6 +18,7 @@ pub mod import;
 pub(crate) mod lines;
 pub mod person;
 mod publish;
+mod registrars;
 pub(crate) mod rows;
 mod seal;
 pub(crate) mod service;
@@ -26,6 +27,7 @@ pub use applications::{Application, Document, Redeemed};
 pub use codes::OneTimeCode;
 pub use import::{ImportProgress, ImportReport, Rejection};
 pub use publish::Published;
+pub use registrars::NewRegistrar;
 pub use rows::{HEADER as IMPORT_HEADER, ImportCode};
 pub use seal::{Epoch, PlaceOrder};
 pub use service::{AuthorityService, AuthorityServiceError, AuthoritySettings};
@@ -35,8 +37,7 @@ pub use crate::store::life::{ApplicationId, Refused, Revision};
 use crate::error::RegistryError;
 use crate::files::{self, Access, NewFolder};
 use crate::store::sqlite::SqliteStore;
-use crate::store::{Identity, RegistryStore, Removal};
-use crate::token;
+use crate::store::{Identity, RegistryStore, Removal, database_file};
 use ed25519_dalek::VerifyingKey as PlatformKey;
 use person::FingerprintKey;
 use rand::{CryptoRng, RngCore};
@@ -91,6 +92,8 @@ impl Authority {
             }
             _ => RegistryError::File(e),
         };
+        // A name that the database cannot have would be found out only when everything is in its place.
+        database_file(&folder.join(DATABASE))?;
         let signer =
             AuthoritySigner::generate(rng, origin).map_err(|e| RegistryError::Argument(e.to_string()))?;
         let fingerprints = FingerprintKey::generate(rng);
@@ -135,7 +138,8 @@ impl Authority {
     /// another fingerprint key everybody could enrol a second time.
     pub async fn open(folder: &Path) -> Result<Authority, RegistryError> {
         let not_ours = |what: &str| RegistryError::NotOurs(format!("{}: {what}", folder.display()));
-        if !folder.join(DATABASE).is_file() {
+        let database = database_file(&folder.join(DATABASE))?;
+        if !database.exists() {
             return Err(not_ours("no authority's folder (no authority.db)"));
         }
         let secret = Zeroizing::new(files::read_text(&folder.join(SIGNING_KEY))?);
@@ -144,7 +148,7 @@ impl Authority {
         let text = Zeroizing::new(files::read_text(&folder.join(FINGERPRINT_KEY))?);
         let fingerprints = FingerprintKey::from_text(&text)
             .map_err(|_| not_ours("fingerprint.key is no fingerprint key"))?;
-        let store = SqliteStore::open(&folder.join(DATABASE)).await?;
+        let store = SqliteStore::open(&database).await?;
         // What a killed seal may have left in the log; a reader in the way leaves it to the next.
         store.erase_remnants().await?;
         let identity = store.identity().await?.ok_or_else(|| not_ours("the registry is not initialised"))?;
@@ -196,37 +200,6 @@ impl Authority {
     /// The store, for services beside these commands.
     pub fn store(&self) -> &Arc<dyn RegistryStore> {
         &self.store
-    }
-
-    /// Adds a registrar and returns the token, which is shown once and stored hashed.
-    pub async fn add_registrar<R: RngCore + CryptoRng>(
-        &self,
-        name: &str,
-        now: Timestamp,
-        rng: &mut R,
-    ) -> Result<String, RegistryError> {
-        let name = plain_text(name, 200, "a registrar's name")?;
-        let (token, hash) = token::generate(rng);
-        if self.store.add_registrar(name, &hash, now).await? {
-            Ok(token)
-        } else {
-            Err(RegistryError::RegistrarExists(name.to_owned()))
-        }
-    }
-
-    /// Gives a registrar another token, shown once: the one before, lost or stolen, is worth nothing any
-    /// more.
-    pub async fn replace_registrar_token<R: RngCore + CryptoRng>(
-        &self,
-        name: &str,
-        rng: &mut R,
-    ) -> Result<String, RegistryError> {
-        let (token, hash) = token::generate(rng);
-        if self.store.replace_registrar_token(name, &hash).await? {
-            Ok(token)
-        } else {
-            Err(RegistryError::Argument(format!("there is no registrar of the name {name}")))
-        }
     }
 
     /// Notes a removal; it takes effect at the next seal. A pending enrolment can be removed too: it is

@@ -7,6 +7,7 @@
 use super::{Authority, CIRCUITS, Epoch, VKEY, circuit_file, key_line, seal};
 use crate::error::RegistryError;
 use crate::files::{self, Access, FileError};
+use crate::published::note_number;
 use crate::store::{StoreError, StoredEpoch};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -100,7 +101,7 @@ struct Folder {
 impl Folder {
     fn open(path: &Path, key_line: &str) -> Result<Folder, RegistryError> {
         let vkey = path.join(VKEY);
-        if vkey.exists() && files::read(&vkey)? != key_line.as_bytes() {
+        if files::read_if_there(&vkey, files::LARGEST)?.is_some_and(|there| there != key_line.as_bytes()) {
             let text = format!("{} is the published folder of another authority", path.display());
             return Err(RegistryError::NotOurs(text));
         }
@@ -127,9 +128,8 @@ impl Folder {
         let epochs = self.path.join("epochs");
         let mut newest = 0;
         for entry in fs::read_dir(&epochs).map_err(files::at(&epochs))? {
-            let name = entry.map_err(files::at(&epochs))?.file_name();
-            let number = name.to_str().and_then(|name| name.strip_suffix(".note")?.parse().ok());
-            newest = newest.max(number.unwrap_or(0));
+            let path = entry.map_err(files::at(&epochs))?.path();
+            newest = newest.max(note_number(&path).unwrap_or(0));
         }
         Ok(newest)
     }
@@ -139,6 +139,7 @@ impl Folder {
         let mut sizes = Vec::with_capacity(2);
         for kind in ["cells", "note"] {
             let path = self.epoch_file(number, kind);
+            files::check_place(&path)?;
             match fs::metadata(&path) {
                 Ok(there) => sizes.push(there.len() as usize),
                 Err(e) if e.kind() == ErrorKind::NotFound => return Ok(false),
@@ -154,7 +155,7 @@ impl Folder {
         let files = [("cells", epoch.cells.as_slice()), ("note", epoch.note.as_bytes())];
         for (kind, bytes) in files {
             let path = self.epoch_file(number, kind);
-            if path.exists() && files::read(&path)? != bytes {
+            if files::read_if_there(&path, files::LARGEST)?.is_some_and(|there| there != bytes) {
                 return Err(rewritten(number));
             }
             self.put(&format!("epochs/{number}.{kind}"), bytes)?;

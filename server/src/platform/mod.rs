@@ -12,6 +12,6 @@ mod service;
 mod store;
 
 pub use inspect::{Inspection, inspect};
-pub use keys::{NewPlatform, PlatformKeys};
+pub use keys::{DraftPlatform, NewPlatform, PlatformKeys};
 pub use request::{DEFAULT_TTL, MadeRequest, RequestOptions};
 pub use service::{EPOCHS_EVERY, PlatformService, PlatformServiceError, PlatformSettings};

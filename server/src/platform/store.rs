@@ -3,7 +3,7 @@
 
 use super::inspect::Inspection;
 use crate::files::{self, Access};
-use crate::store::StoreError;
+use crate::store::{StoreError, database_file};
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow,
@@ -106,6 +106,7 @@ pub struct PlatformStore {
 impl PlatformStore {
     /// Opens the file, makes it if it is not there, readable by its owner only, and brings it up to date.
     pub async fn open(path: &Path) -> Result<PlatformStore, StoreError> {
+        let path = &database_file(path)?;
         match files::create(path, b"", Access::Private) {
             Err(e) if e.kind != ErrorKind::AlreadyExists => return Err(StoreError::Database(e.to_string())),
             _ => (),
