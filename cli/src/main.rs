@@ -124,7 +124,7 @@ fn run(command: Command, form: Form) -> Result<Option<Reply>, Failure> {
         Command::Authority(c) => authority::run(c, form),
         Command::Platform(c) => platform::run(c, form),
         Command::Registrar(c) => registrar::run(c, form),
-        Command::Wallet(c) => wallet::run(c).map(Some),
+        Command::Wallet(c) => wallet::run(c, form),
         Command::Verify(v) => verify::run(&v).map(Some),
         Command::Params(c) => params::run(c).map(Some),
         Command::Demo(d) => demo::run(&d, form.json).map(Some),

@@ -10,7 +10,7 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Whether standard output has a document already: it never gets a second one.
+/// Whether standard output has a document already, or can have none: it never gets a second one.
 static ANSWERED: AtomicBool = AtomicBool::new(false);
 
 /// Where a command's answer goes.
@@ -121,6 +121,8 @@ pub fn check_kept(form: Form) -> Result<(), Failure> {
     let nowhere =
         "standard output is /dev/null, where what is shown only once would be lost; nothing was made";
     if !form.aside && is_null_device(&io::stdout()) {
+        // Why nothing was made would be lost there too.
+        ANSWERED.store(true, Ordering::Relaxed);
         return Err(Failure::Fault(nowhere.into()));
     }
     Ok(())

@@ -17,6 +17,9 @@ static WATCHED: Mutex<bool> = Mutex::new(false);
 /// Whether the program ends itself on SIGINT and SIGTERM.
 static HANDLED: AtomicBool = AtomicBool::new(false);
 
+/// The number of the signal that Ctrl-C stands for.
+const SIGINT: i32 = 2;
+
 /// Asks for a secret on the terminal.
 pub fn secret(question: &str) -> Result<Zeroizing<String>, Failure> {
     let fault = |e| Failure::fault("the terminal", e);
@@ -26,7 +29,12 @@ pub fn secret(question: &str) -> Result<Zeroizing<String>, Failure> {
     *asking() = Some((terminal, before));
     let typed = rpassword::prompt_password(question);
     *asking() = None;
-    typed.map(Zeroizing::new).map_err(fault)
+    match typed {
+        Ok(typed) => Ok(Zeroizing::new(typed)),
+        // Ctrl-C arrives as a letter: while it asks, the terminal sends no signals.
+        Err(e) if e.kind() == std::io::ErrorKind::Interrupted => std::process::exit(128 + SIGINT),
+        Err(e) => Err(fault(e)),
+    }
 }
 
 /// Says that from now on the program has handlers of its own for SIGINT and SIGTERM.
@@ -69,7 +77,7 @@ fn wait(ready: &SyncSender<std::io::Result<()>>) {
         }
         loop {
             let (number, ours) = tokio::select! {
-                _ = interrupt.recv() => (2, true),
+                _ = interrupt.recv() => (SIGINT, true),
                 _ = terminate.recv() => (15, true),
                 _ = hangup.recv() => (1, false),
                 _ = quit.recv() => (3, false),

@@ -9,7 +9,7 @@ mod sync;
 
 use crate::network::Network;
 use crate::out::{Out, disk};
-use crate::outcome::{Failure, Reply, pretty, tell};
+use crate::outcome::{Failure, Form, Reply, pretty, tell};
 use clap::Subcommand;
 use folder::At;
 use rand::rngs::OsRng;
@@ -160,17 +160,21 @@ impl Wallet {
 }
 
 /// Runs one of them.
-pub fn run(command: Wallet) -> Result<Reply, Failure> {
-    match command {
+pub fn run(command: Wallet, form: Form) -> Result<Option<Reply>, Failure> {
+    let reply = match command {
         Wallet::New { at } => {
             at.check_vacant()?;
             let holder = Holder::new(&mut OsRng);
             let file = holder.wallet_file(&at.passphrase(true)?, WorkFactor::PRODUCTION);
-            at.create_wallet(&file.map_err(|e| Failure::Fault(e.to_string()))?)?;
+            let file = file.map_err(|e| Failure::Fault(e.to_string()))?;
             let (c, d) = (to_hex(&holder.identity_commitment()), to_hex(&holder.device_commitment()));
             let text =
                 format!("wallet in {}\nidentity commitment {c}\ndevice commitment   {d}", at.dir.display());
-            Reply::new(&json!({"identity_commitment": c, "device_commitment": d}), text)
+            // No other command shows them, so that it is done first.
+            Reply::new(&json!({"identity_commitment": c, "device_commitment": d}), text)?.show(form)?;
+            let void = |e: Failure| Failure::Fault(format!("there is no such wallet: {}", e.detail()));
+            at.create_wallet(&file).map_err(void)?;
+            return Ok(None);
         }
         Wallet::Enrol { at, from, network } => match (from.credential, from.authority, from.code) {
             (Some(file), _, _) => change::from_file(&at, &file),
@@ -220,5 +224,6 @@ pub fn run(command: Wallet) -> Result<Reply, Failure> {
             );
             Reply::new(&json!({"file": at.wallet()}), text)
         }
-    }
+    };
+    reply.map(Some)
 }
