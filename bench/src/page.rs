@@ -25,6 +25,10 @@ pub fn write(report: &Report, folder: &Path) -> Result<Vec<PathBuf>, BenchError>
     files.extend(pictures.into_iter().map(|p| (beside.join(format!("{}.svg", p.name)), p.svg)));
     let mut written = Vec::new();
     for (path, content) in files {
+        if path.symlink_metadata().is_ok_and(|there| !there.is_file()) {
+            let odd = std::io::Error::other("this is not a regular file; move it away");
+            return Err(BenchError::file(&path, odd));
+        }
         std::fs::write(&path, content).map_err(|e| BenchError::file(&path, e))?;
         written.push(path);
     }

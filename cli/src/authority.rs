@@ -1,7 +1,8 @@
 //! `veilpass authority`: the registry's arithmetic on a folder.
 
 use crate::common::{WritingClock, run_server, verifying_key};
-use crate::outcome::{Failure, Reply, pretty};
+use crate::out::{Out, folder};
+use crate::outcome::{Failure, Form, Reply, pretty, tell};
 use crate::progress;
 use crate::serve::ServeAuthority;
 use clap::Subcommand;
@@ -11,8 +12,10 @@ use std::path::PathBuf;
 use veilpass_protocol::epoch::{EpochStatement, RemovalReason};
 use veilpass_protocol::network_number::NetworkNumber;
 use veilpass_protocol::scope::Host;
-use veilpass_server::authority::{Authority as Registry, ImportReport, PlaceOrder, platform_key};
-use veilpass_server::{Blame, RegistryError};
+use veilpass_server::authority::{
+    Authority as Registry, ImportReport, NewRegistrar, PlaceOrder, platform_key,
+};
+use veilpass_server::{Blame, RegistryError, typed};
 
 /// What an authority does.
 #[derive(Debug, Subcommand)]
@@ -46,11 +49,12 @@ pub enum Authority {
     Import {
         #[arg(long)]
         dir: PathBuf,
-        /// The file
+        /// The file, or - for standard input
+        #[arg(value_name = "FILE|-")]
         file: PathBuf,
         /// Write the credentials, one a line in the order of the rows
-        #[arg(long, value_name = "OUT.jsonl")]
-        credentials: Option<PathBuf>,
+        #[arg(long, value_name = "OUT.jsonl|-")]
+        credentials: Option<Out>,
         #[command(flatten)]
         clock: WritingClock,
     },
@@ -68,7 +72,7 @@ pub enum Authority {
     Remove {
         #[arg(long)]
         dir: PathBuf,
-        #[arg(long)]
+        #[arg(long, value_parser = typed::network_number)]
         network_number: NetworkNumber,
         /// withdrawn, replaced, expired, deceased, document_invalid, fraud, court_order or error
         #[arg(long)]
@@ -89,7 +93,7 @@ pub enum Authority {
         #[arg(long)]
         dir: PathBuf,
         /// The platform's host
-        #[arg(long)]
+        #[arg(long, value_parser = typed::host)]
         host: Host,
         /// Its Ed25519 public key, as `platform keygen` prints it; it may begin with a hyphen
         #[arg(long, allow_hyphen_values = true)]
@@ -106,7 +110,7 @@ pub enum Authority {
         #[arg(long)]
         dir: PathBuf,
         /// The published folder
-        #[arg(long)]
+        #[arg(long, value_parser = folder)]
         out: PathBuf,
     },
     /// Serve registrars, wallets and platforms over HTTP; seals on a schedule
@@ -123,12 +127,20 @@ pub fn failure(error: RegistryError) -> Failure {
 }
 
 /// Runs one of them.
-pub fn run(command: Authority) -> Result<Option<Reply>, Failure> {
-    run_server(command.run())
+pub fn run(command: Authority, form: Form) -> Result<Option<Reply>, Failure> {
+    run_server(command.run(form))
 }
 
 impl Authority {
-    async fn run(self) -> Result<Option<Reply>, Failure> {
+    /// The output that the person names.
+    pub fn out(&self) -> Option<&Out> {
+        match self {
+            Authority::Import { credentials, .. } => credentials.as_ref(),
+            _ => None,
+        }
+    }
+
+    async fn run(self, form: Form) -> Result<Option<Reply>, Failure> {
         let (dir, work) = match self {
             Authority::Serve(serve) => return Box::pin(serve.run()).await,
             Authority::Init { dir, origin, key } => {
@@ -164,16 +176,16 @@ impl Authority {
             Authority::Publish { dir, out } => (dir, Work::Publish(out)),
         };
         let registry = Registry::open(&dir).await.map_err(failure)?;
-        let reply = work.run(&registry).await;
+        let reply = work.run(&registry, form).await;
         registry.close().await;
-        reply.map(Some)
+        reply
     }
 }
 
 /// What is done on an open registry.
 enum Work {
     Registrar(String, bool, WritingClock),
-    Import(PathBuf, Option<PathBuf>, WritingClock),
+    Import(PathBuf, Option<Out>, WritingClock),
     Seal(bool, WritingClock),
     Remove(NetworkNumber, RemovalReason, WritingClock),
     Epoch(Option<u64>),
@@ -182,21 +194,19 @@ enum Work {
 }
 
 impl Work {
-    async fn run(self, registry: &Registry) -> Result<Reply, Failure> {
-        match self {
+    async fn run(self, registry: &Registry, form: Form) -> Result<Option<Reply>, Failure> {
+        let reply = match self {
             Work::Registrar(name, new_token, clock) => {
-                let token = match new_token {
-                    true => registry.replace_registrar_token(&name, &mut OsRng).await,
-                    false => registry.add_registrar(&name, clock.now()?, &mut OsRng).await,
-                };
-                let token = token.map_err(failure)?;
-                let text = format!("registrar {name}; the token is shown this once:\n{token}");
-                Reply::new(&json!({"registrar": name, "token": token}), text)
+                let now = clock.now()?;
+                let new = registry.draw_registrar(&name, new_token, &mut OsRng).await.map_err(failure)?;
+                registrar_reply(&new)?.show_once(form)?;
+                registry.keep_registrar(&new, now).await.map_err(|e| void(&e))?;
+                return Ok(None);
             }
             Work::Import(file, credentials, clock) => {
                 let bar = progress::bar(0, "importing");
                 let report = registry
-                    .import(&file, credentials.as_deref(), clock.now()?, &mut OsRng, &mut |p| {
+                    .import(&file, credentials.as_ref().map(Out::path), clock.now()?, &mut OsRng, &mut |p| {
                         bar.set_length(p.total_bytes);
                         bar.set_position(p.bytes);
                     })
@@ -211,7 +221,7 @@ impl Work {
                 spinner.finish_and_clear();
                 let epoch = epoch.map_err(failure)?;
                 if !epoch.erased {
-                    eprintln!(
+                    tell!(
                         "warning: another program reads the registry; what was erased leaves its files with the next command"
                     );
                 }
@@ -227,7 +237,7 @@ impl Work {
                 Ok(Reply::raw(epoch.to_json(), epoch_text(&epoch.statement)))
             }
             Work::Platform(host, key, name, purposes) => {
-                let key = platform_key(&key).map_err(failure)?;
+                let key = platform_key(typed::line(&key)).map_err(failure)?;
                 let entry = registry.put_platform(host, &key, &name, &purposes).await.map_err(failure)?;
                 let json = entry.to_json();
                 let text = pretty(&json);
@@ -247,8 +257,20 @@ impl Work {
                 );
                 Reply::new(&published, text)
             }
-        }
+        };
+        reply.map(Some)
     }
+}
+
+fn registrar_reply(new: &NewRegistrar) -> Result<Reply, Failure> {
+    let (name, token) = (new.name(), new.token());
+    let text = format!("registrar {name}; the token is shown this once:\n{token}");
+    Reply::new(&json!({"registrar": name, "token": token}), text)
+}
+
+/// A token was shown, and what it is for could not be kept.
+pub fn void(error: &RegistryError) -> Failure {
+    Failure::Fault(format!("the token that was shown is void: {error}"))
 }
 
 fn import_reply(report: &ImportReport) -> Result<Reply, Failure> {

@@ -1,6 +1,7 @@
 //! `veilpass bench`: what everything costs, beside what others cost.
 
 use crate::common::read_text;
+use crate::out::folder;
 use crate::outcome::{Failure, Reply};
 use crate::progress;
 use clap::{Args, ValueEnum};
@@ -21,7 +22,7 @@ pub struct Bench {
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
     /// Folder that gets benchmarks.md, and beside it pictures, JSON and CSV
-    #[arg(long)]
+    #[arg(long, value_parser = folder)]
     out: Option<PathBuf>,
     /// Folder into which Semaphore's packages are installed
     #[arg(long, default_value = "bench/semaphore")]

@@ -4,11 +4,13 @@ use crate::outcome::Failure;
 use clap::Args;
 use std::io::{IsTerminal, Read};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 use veilpass_params::ProvingKey;
 use veilpass_protocol::day::Timestamp;
 use veilpass_protocol::epoch::MAX_SKEW;
 use veilpass_protocol::note::AuthorityKey;
+use veilpass_server::typed;
 
 /// Largest file that is read whole: proving keys are below 2 MB.
 const MAX_FILE: u64 = 64 << 20;
@@ -58,11 +60,17 @@ impl WritingClock {
     }
 }
 
-/// Reads a file, `-` being standard input.
+/// Whether standard input was read already.
+static INPUT_TAKEN: AtomicBool = AtomicBool::new(false);
+
+/// Reads a file that a person named, `-` being standard input, which can be named once.
 pub fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     let fault = |e| Failure::fault(&path.display().to_string(), e);
     let mut bytes = Vec::new();
     let size = if path == Path::new("-") {
+        if INPUT_TAKEN.swap(true, Ordering::Relaxed) {
+            return Err(Failure::Usage("- stands for standard input, which can be read only once".into()));
+        }
         std::io::stdin().lock().take(MAX_FILE + 1).read_to_end(&mut bytes).map_err(fault)?
     } else {
         let file = std::fs::File::open(path).map_err(fault)?;
@@ -74,23 +82,31 @@ pub fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     Ok(bytes)
 }
 
-/// Reads a text file.
+/// Reads a document that a person named, without the byte order mark that Windows may have put before it.
+pub fn document(path: &Path) -> Result<Vec<u8>, Failure> {
+    let bytes = read(path)?;
+    if typed::is_utf16(&bytes) {
+        return Err(Failure::Fault(format!("{} is text in UTF-16; save it as UTF-8", path.display())));
+    }
+    Ok(typed::unmarked(bytes))
+}
+
+/// Reads a text file that a person named.
 pub fn read_text(path: &Path) -> Result<String, Failure> {
-    String::from_utf8(read(path)?).map_err(|_| Failure::Fault(format!("{} is not UTF-8", path.display())))
+    String::from_utf8(document(path)?)
+        .map_err(|_| Failure::Fault(format!("{} is not text in UTF-8", path.display())))
 }
 
 /// The authority's key: a vkey line, or a file that holds one.
 pub fn authority_key(text: &str) -> Result<AuthorityKey, Failure> {
-    let bad = |e| Failure::Usage(format!("--authority: {e}"));
-    if let Ok(key) = text.parse() {
+    if let Ok(key) = typed::line(text).parse() {
         return Ok(key);
     }
     let path = Path::new(text);
-    if !path.is_file() {
+    if path != Path::new("-") && (path.is_dir() || !path.exists()) {
         return Err(Failure::Usage("--authority is neither a vkey line nor a file that holds one".into()));
     }
-    let line = read_text(path)?;
-    line.strip_suffix('\n').unwrap_or(&line).parse().map_err(bad)
+    typed::line(&read_text(path)?).parse().map_err(|e| Failure::Usage(format!("--authority: {e}")))
 }
 
 /// The verifying key file: the embedded DEV key where none is named.

@@ -2,6 +2,7 @@
 
 use crate::common::{read, verifying_key};
 use crate::debug::eval;
+use crate::out::{disk, folder};
 use crate::outcome::{Failure, Reply};
 use clap::{Args, ValueEnum};
 use serde_json::json;
@@ -10,7 +11,7 @@ use veilpass_circuits::attest::{PRIVATE_INPUTS, wire_names};
 use veilpass_circuits::{assign, shape};
 use veilpass_params::circom::{R1cs, symbols, write_r1cs, write_sym, write_wtns};
 use veilpass_params::snarkjs;
-use veilpass_server::files::{Access, FileError, make_folder, write};
+use veilpass_server::files::{Access, make_folder, write};
 use veilpass_verifier::VerifyingKey;
 
 /// What to export.
@@ -26,7 +27,7 @@ pub struct Export {
     #[arg(long)]
     input: Option<PathBuf>,
     /// Folder that gets the files
-    #[arg(long)]
+    #[arg(long, value_parser = folder)]
     out: PathBuf,
 }
 
@@ -44,7 +45,6 @@ enum Format {
 /// Writes the files.
 pub fn run(export: &Export) -> Result<Reply, Failure> {
     let Export { format, key, input, out } = export;
-    let disk = |e: FileError| Failure::Fault(e.to_string());
     let file = |name: &str, bytes: &[u8], access| {
         let path = out.join(name);
         make_folder(out).and_then(|()| write(&path, bytes, access)).map_err(disk)?;

@@ -1,4 +1,6 @@
 //! `veilpass`: the whole system in one binary (contract §5).
+// They panic where nobody reads; what is written goes through `outcome`.
+#![deny(clippy::print_stdout, clippy::print_stderr)]
 
 mod audit;
 mod authority;
@@ -8,17 +10,21 @@ mod debug;
 mod demo;
 mod export;
 mod network;
+mod out;
 mod outcome;
 mod params;
 mod platform;
 mod progress;
+mod prompt;
 mod registrar;
 mod serve;
 mod verify;
 mod wallet;
 
 use clap::{CommandFactory, Parser, Subcommand};
-use outcome::{Failure, Reply};
+use out::Out;
+use outcome::{Failure, Form, Reply};
+use std::io::Write;
 use std::process::ExitCode;
 
 /// Proves things about people without showing who they are.
@@ -66,24 +72,68 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
-    outcome::finish(run(cli.command, cli.json), cli.json)
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(e) => return misused(&e),
+    };
+    let json = cli.json;
+    match form(&cli.command, json) {
+        Ok(form) => outcome::finish(run(cli.command, form), form),
+        Err(failure) => outcome::finish(Err(failure), Form { json, aside: false }),
+    }
 }
 
-fn run(command: Command, json: bool) -> Result<Option<Reply>, Failure> {
+/// Help and version go to standard output like every answer, the rest to standard error.
+fn misused(e: &clap::Error) -> ExitCode {
+    if e.use_stderr() {
+        let _ = e.print();
+        return ExitCode::from(2);
+    }
+    let printed = e.print().and_then(|()| std::io::stdout().flush());
+    let printed = printed.map(|()| None).map_err(|e| Failure::fault("standard output", e));
+    outcome::finish(printed, Form { json: false, aside: false })
+}
+
+/// Where the answer goes. With `--json` standard output is the answer's alone.
+fn form(command: &Command, json: bool) -> Result<Form, Failure> {
+    let aside = command.out().map_or(Ok(false), Out::is_standard_output)?;
+    if aside && json {
+        let what =
+            "with --json standard output holds the answer and nothing else: name a file for the output";
+        return Err(Failure::Usage(what.into()));
+    }
+    Ok(Form { json, aside })
+}
+
+impl Command {
+    /// The output that the person names, which may be standard output.
+    fn out(&self) -> Option<&Out> {
+        match self {
+            Command::Authority(c) => c.out(),
+            Command::Platform(c) => c.out(),
+            Command::Registrar(c) => c.out(),
+            Command::Wallet(c) => c.out(),
+            Command::Debug(c) => c.out(),
+            _ => None,
+        }
+    }
+}
+
+fn run(command: Command, form: Form) -> Result<Option<Reply>, Failure> {
     match command {
-        Command::Authority(c) => authority::run(c),
-        Command::Platform(c) => platform::run(c),
-        Command::Registrar(c) => registrar::run(c).map(Some),
-        Command::Wallet(c) => wallet::run(c).map(Some),
+        Command::Authority(c) => authority::run(c, form),
+        Command::Platform(c) => platform::run(c, form),
+        Command::Registrar(c) => registrar::run(c, form),
+        Command::Wallet(c) => wallet::run(c, form),
         Command::Verify(v) => verify::run(&v).map(Some),
         Command::Params(c) => params::run(c).map(Some),
-        Command::Demo(d) => demo::run(&d, json).map(Some),
+        Command::Demo(d) => demo::run(&d, form.json).map(Some),
         Command::Bench(b) => bench::run(&b).map(Some),
         Command::Debug(c) => debug::run(c),
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Cli::command(), "veilpass", &mut std::io::stdout());
-            Ok(None)
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "veilpass", &mut script);
+            outcome::put(&script).map(|()| None)
         }
     }
 }

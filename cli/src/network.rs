@@ -8,6 +8,7 @@ use std::time::Duration;
 use veilpass_prover::{Source, SourceError};
 use veilpass_server::client::{Answer, Client, ClientError, ClientSettings};
 use veilpass_server::published::{Published, PublishedError};
+use veilpass_server::typed;
 
 /// Longest answer to anything but a published file.
 const MAX_ANSWER: usize = 64 * 1024;
@@ -43,6 +44,7 @@ pub struct Authority {
 impl Authority {
     /// By its address.
     pub fn at(address: &str, network: &Network) -> Result<Authority, Failure> {
+        let address = typed::address(address);
         if address.contains(['?', '#']) || !address.contains("://") {
             return Err(Failure::Usage("--authority: an address like https://id.example".into()));
         }

@@ -3,8 +3,24 @@
 use serde::Serialize;
 use serde_json::Value;
 use std::fmt;
-use std::io::Write;
+use std::fs::{File, Metadata};
+use std::io::{self, Write};
+use std::os::fd::AsFd;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Whether standard output has a document already, or can have none: it never gets a second one.
+static ANSWERED: AtomicBool = AtomicBool::new(false);
+
+/// Where a command's answer goes.
+#[derive(Debug, Clone, Copy)]
+pub struct Form {
+    /// One JSON document instead of a text.
+    pub json: bool,
+    /// Standard output has an output that the person named `-`: the text goes to standard error.
+    pub aside: bool,
+}
 
 /// Why a command did not do what it was asked.
 #[derive(Debug)]
@@ -80,39 +96,96 @@ impl Reply {
     pub fn afterwards(self, work: impl FnOnce() + 'static) -> Reply {
         Reply { afterwards: Some(Afterwards(Box::new(work))), ..self }
     }
+
+    /// Writes an answer with something in it that is shown only once. That is done before it counts: if it
+    /// cannot be written, it was never given. (A standard output that is closed is `/dev/null` to us.)
+    pub fn show_once(&self, form: Form) -> Result<(), Failure> {
+        check_kept(form)?;
+        self.show(form)
+    }
+
+    /// Writes the answer.
+    pub fn show(&self, form: Form) -> Result<(), Failure> {
+        if form.aside {
+            tell_line(printable(&self.text));
+            return Ok(());
+        }
+        ANSWERED.store(true, Ordering::Relaxed);
+        let document = if form.json { self.json.clone() } else { printable(&self.text) };
+        put(format!("{document}\n").as_bytes())
+    }
+}
+
+/// That what is shown only once does not go to `/dev/null`.
+pub fn check_kept(form: Form) -> Result<(), Failure> {
+    let nowhere =
+        "standard output is /dev/null, where what is shown only once would be lost; nothing was made";
+    if !form.aside && is_null_device(&io::stdout()) {
+        // Why nothing was made would be lost there too.
+        ANSWERED.store(true, Ordering::Relaxed);
+        return Err(Failure::Fault(nowhere.into()));
+    }
+    Ok(())
+}
+
+fn is_null_device(out: &impl AsFd) -> bool {
+    let about = out.as_fd().try_clone_to_owned().and_then(|out| File::from(out).metadata());
+    let null = std::fs::metadata("/dev/null");
+    let is_char = |about: &Metadata| about.file_type().is_char_device();
+    matches!((about, null), (Ok(a), Ok(b)) if is_char(&a) && a.rdev() == b.rdev())
+}
+
+/// Writes to standard output; that it cannot be written is a fault, also where a reader went away early.
+pub fn put(bytes: &[u8]) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    out.write_all(bytes).and_then(|()| out.flush()).map_err(|e| Failure::fault("standard output", e))
+}
+
+/// Writes a formatted line to standard error, as `eprintln!` does, which panics where nobody reads.
+macro_rules! tell {
+    ($($words:tt)*) => { $crate::outcome::tell_line(format_args!($($words)*)) };
+}
+pub(crate) use tell;
+
+/// Writes a line to standard error. Where nobody reads it, it is lost and nothing else.
+pub fn tell_line(line: impl fmt::Display) {
+    let _ = writeln!(io::stderr().lock(), "{line}");
 }
 
 /// Writes the outcome and gives the exit code.
-pub fn finish(outcome: Result<Option<Reply>, Failure>, json: bool) -> ExitCode {
-    let (document, code, afterwards) = match outcome {
+pub fn finish(outcome: Result<Option<Reply>, Failure>, form: Form) -> ExitCode {
+    let failure = match outcome {
         Ok(None) => return ExitCode::SUCCESS,
-        Ok(Some(reply)) => {
-            let document = if json { reply.json } else { printable(&reply.text) };
-            (document, u8::from(reply.refused), reply.afterwards)
-        }
-        Err(failure) => {
-            let (code, name, detail) = match &failure {
-                Failure::Refused { code, detail } => (1, *code, detail),
-                Failure::Usage(detail) => {
-                    eprintln!("error: {}", printable(detail));
-                    return ExitCode::from(2);
+        Ok(Some(reply)) => match reply.show(form) {
+            Ok(()) => {
+                if let Some(Afterwards(work)) = reply.afterwards {
+                    work();
                 }
-                Failure::Fault(detail) => (3, "unavailable", detail),
-            };
-            if !json {
-                let what = if code == 1 { format!("refused ({name})") } else { "could not".to_owned() };
-                eprintln!("{what}: {}", printable(detail));
-                return ExitCode::from(code);
+                return ExitCode::from(u8::from(reply.refused));
             }
-            (serde_json::json!({"error": {"code": name, "detail": detail}}).to_string(), code, None)
-        }
+            Err(failure) => failure,
+        },
+        Err(failure) => failure,
     };
-    // A reader that went away early is no fault of ours.
-    let _ = writeln!(std::io::stdout().lock(), "{document}");
-    if let Some(Afterwards(work)) = afterwards {
-        work();
+    let (code, name, detail) = match &failure {
+        Failure::Usage(detail) => {
+            tell_line(format_args!("error: {}", printable(detail)));
+            return ExitCode::from(2);
+        }
+        Failure::Refused { code, detail } => (1, *code, detail),
+        Failure::Fault(detail) => (3, "unavailable", detail),
+    };
+    if form.json && !ANSWERED.load(Ordering::Relaxed) {
+        let document = serde_json::json!({"error": {"code": name, "detail": detail}});
+        match put(format!("{document}\n").as_bytes()) {
+            Ok(()) => return ExitCode::from(code),
+            Err(unwritten) => tell_line(format_args!("could not: {}", printable(unwritten.detail()))),
+        }
     }
-    ExitCode::from(code)
+    let what = if code == 1 { format!("refused ({name})") } else { "could not".to_owned() };
+    tell_line(format_args!("{what}: {}", printable(detail)));
+    // A refusal that was to be a document and is none is not one that a program could read.
+    ExitCode::from(if form.json { 3 } else { code })
 }
 
 /// Indents a JSON text for people.

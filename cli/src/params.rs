@@ -3,6 +3,7 @@
 use crate::audit::{self, Audit};
 use crate::common::{read, verifying_key};
 use crate::export::{self, Export};
+use crate::out::{disk, folder};
 use crate::outcome::{Failure, Reply, pretty};
 use crate::progress;
 use clap::Subcommand;
@@ -13,7 +14,7 @@ use std::path::PathBuf;
 use veilpass_circuits::{Stats, shape};
 use veilpass_params::{inspect, setup};
 use veilpass_protocol::circuit_id::CircuitId;
-use veilpass_server::files::{Access, FileError, make_folder, write};
+use veilpass_server::files::{Access, make_folder, write};
 use veilpass_verifier::{Origin, VerifyingKey};
 
 /// Key files and figures.
@@ -22,7 +23,7 @@ pub enum Params {
     /// Make a development key pair from the system's randomness: attest-v1.vk and attest-v1.pk
     Setup {
         /// Folder that gets the two files
-        #[arg(long)]
+        #[arg(long, value_parser = folder)]
         out: PathBuf,
     },
     /// What a key file is
@@ -42,7 +43,7 @@ pub enum Params {
 pub fn run(command: Params) -> Result<Reply, Failure> {
     match command {
         Params::Setup { out } => {
-            if ["attest-v1.pk", "attest-v1.vk"].iter().any(|name| out.join(name).exists()) {
+            if ["attest-v1.pk", "attest-v1.vk"].iter().any(|name| out.join(name).symlink_metadata().is_ok()) {
                 let text = format!("{} holds a key pair already; nothing was changed", out.display());
                 return Err(Failure::Usage(text));
             }
@@ -50,7 +51,6 @@ pub fn run(command: Params) -> Result<Reply, Failure> {
             let key = setup(Origin::Dev, &mut OsRng, |stage| spinner.set_message(stage.to_string()));
             spinner.finish_and_clear();
             let key = key.map_err(|e| Failure::Fault(e.to_string()))?;
-            let disk = |e: FileError| Failure::Fault(e.to_string());
             make_folder(&out).map_err(disk)?;
             let (vk, pk) = (key.verifying_key().to_bytes(), key.to_bytes());
             write(&out.join("attest-v1.pk"), &pk, Access::Public).map_err(disk)?;

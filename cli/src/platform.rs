@@ -1,8 +1,9 @@
 //! `veilpass platform`: a platform's keys and requests, on folders and files.
 
-use crate::authority::failure;
+use crate::authority::{failure, void};
 use crate::common::{Clock, run_server, verifying_key};
-use crate::outcome::{Failure, Reply};
+use crate::out::Out;
+use crate::outcome::{Failure, Form, Reply};
 use crate::serve::ServePlatform;
 use clap::Subcommand;
 use rand::rngs::OsRng;
@@ -11,8 +12,9 @@ use std::path::PathBuf;
 use veilpass_protocol::json;
 use veilpass_protocol::predicates::Predicates;
 use veilpass_protocol::scope::{Context, Host, LinkKind};
-use veilpass_server::files::{Access, write};
+use veilpass_server::files::Access;
 use veilpass_server::platform::{PlatformKeys, RequestOptions};
+use veilpass_server::typed;
 use veilpass_verifier::VerifyingKey;
 
 /// What a platform does.
@@ -27,7 +29,7 @@ pub enum Platform {
     /// Write a request
     Request {
         /// The platform's host
-        #[arg(long)]
+        #[arg(long, value_parser = typed::host)]
         host: Host,
         /// Verifying key file that will check the answer [default: the DEV key]
         #[arg(long)]
@@ -56,9 +58,9 @@ pub enum Platform {
         /// Sign with the key in this platform's folder
         #[arg(long, value_name = "DIR")]
         sign: Option<PathBuf>,
-        /// The file that gets the request: JSON, or a compact JWS with --sign
-        #[arg(long)]
-        out: PathBuf,
+        /// The file that gets the request: JSON, or a compact JWS with --sign; - is standard output
+        #[arg(long, value_name = "FILE|-")]
+        out: Out,
         #[command(flatten)]
         clock: Clock,
     },
@@ -66,14 +68,27 @@ pub enum Platform {
     Serve(Box<ServePlatform>),
 }
 
+impl Platform {
+    /// The output that the person names.
+    pub fn out(&self) -> Option<&Out> {
+        match self {
+            Platform::Request { out, .. } => Some(out),
+            _ => None,
+        }
+    }
+}
+
 /// Runs one of them.
-pub fn run(command: Platform) -> Result<Option<Reply>, Failure> {
+pub fn run(command: Platform, form: Form) -> Result<Option<Reply>, Failure> {
     let reply = match command {
         Platform::Serve(serve) => return run_server(serve.run()),
         Platform::Keygen { dir } => {
-            let made = PlatformKeys::generate(&dir, &mut OsRng).map_err(failure)?;
+            let draft = PlatformKeys::draft(&dir, &mut OsRng).map_err(failure)?;
+            let made = draft.new_platform();
             let text = format!("key for the directory: {}\ntoken, shown this once: {}", made.key, made.token);
-            Reply::new(&json!({"key": made.key, "token": made.token}), text)
+            Reply::new(&json!({"key": made.key, "token": made.token}), text)?.show_once(form)?;
+            draft.keep().map_err(|e| void(&e))?;
+            return Ok(None);
         }
         Platform::Request {
             host,
@@ -104,14 +119,9 @@ pub fn run(command: Platform) -> Result<Option<Reply>, Failure> {
             options.ttl = ttl;
             let keys = sign.as_deref().map(PlatformKeys::open).transpose().map_err(failure)?;
             let made = options.make(keys.as_ref(), clock.now()?, &mut OsRng).map_err(failure)?;
-            write(&out, made.text().as_bytes(), Access::Public).map_err(|e| Failure::Fault(e.to_string()))?;
-            let form = if made.signed.is_some() { "signed request" } else { "request" };
-            let text = format!(
-                "{form} of {} in {}, until {}",
-                made.request.rp,
-                out.display(),
-                made.request.expires_at
-            );
+            out.write(made.text().as_bytes(), Access::Public)?;
+            let what = if made.signed.is_some() { "signed request" } else { "request" };
+            let text = format!("{what} of {} in {out}, until {}", made.request.rp, made.request.expires_at);
             Ok(Reply::raw(made.request.to_json(), text))
         }
     };

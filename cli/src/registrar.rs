@@ -2,7 +2,8 @@
 
 use crate::common::{read, read_text};
 use crate::network::{Authority, Network};
-use crate::outcome::{Failure, Reply};
+use crate::out::Out;
+use crate::outcome::{Failure, Form, Reply, check_kept};
 use clap::{Args, Subcommand};
 use qrcode::render::unicode::Dense1x2;
 use qrcode::{Color, QrCode};
@@ -15,7 +16,8 @@ use veilpass_protocol::day::Timestamp;
 use veilpass_protocol::epoch::RemovalReason;
 use veilpass_protocol::network_number::NetworkNumber;
 use veilpass_protocol::operation::Operation;
-use veilpass_server::files::{Access, write};
+use veilpass_server::files::Access;
+use veilpass_server::typed;
 use zeroize::Zeroizing;
 
 /// What a registrar does.
@@ -31,9 +33,9 @@ pub enum Registrar {
         /// The document as JSON (`document` of contract §8): a file, or - for standard input
         #[arg(long, value_name = "FILE|-")]
         document: PathBuf,
-        /// A file that gets the code as a QR code (SVG)
-        #[arg(long, value_name = "OUT.svg")]
-        qr: Option<PathBuf>,
+        /// A file that gets the code as a QR code (SVG); - is standard output
+        #[arg(long, value_name = "OUT.svg|-")]
+        qr: Option<Out>,
     },
     /// Confirm an application, with the six words that the person's wallet shows
     Confirm {
@@ -42,7 +44,7 @@ pub enum Registrar {
         /// The application, as `apply` named it
         #[arg(long, value_name = "ID")]
         application: String,
-        /// The six words, with spaces between them
+        /// The six words, with anything between them
         #[arg(long)]
         words: String,
     },
@@ -51,7 +53,7 @@ pub enum Registrar {
         #[command(flatten)]
         at: Desk,
         /// Whom
-        #[arg(long)]
+        #[arg(long, value_parser = typed::network_number)]
         network_number: NetworkNumber,
         /// Why: it is counted in the epoch
         #[arg(long, value_name = "CLASS")]
@@ -88,7 +90,7 @@ impl Desk {
                     .map_err(|_| Failure::Usage("a registrar needs VEILPASS_TOKEN or --token-file".into()))?,
             ),
         };
-        let token = Zeroizing::new(token.trim().to_owned());
+        let token = Zeroizing::new(typed::line(&token).to_owned());
         let sound = !token.is_empty() && token.bytes().all(|b| b.is_ascii_graphic());
         if sound { Ok(token) } else { Err(Failure::Usage("the registrar's token is no token".into())) }
     }
@@ -104,9 +106,11 @@ struct Filed {
 }
 
 /// Runs one of them.
-pub fn run(command: Registrar) -> Result<Reply, Failure> {
-    match command {
-        Registrar::Apply { at, operation, document, qr } => apply(&at, operation, &document, qr.as_deref()),
+pub fn run(command: Registrar, form: Form) -> Result<Option<Reply>, Failure> {
+    let reply = match command {
+        Registrar::Apply { at, operation, document, qr } => {
+            return apply(&at, operation, &document, qr.as_ref(), form);
+        }
         Registrar::Confirm { at, application, words } => confirm(&at, &application, &words),
         Registrar::Remove { at, network_number, reason } => {
             let (authority, token) = (at.authority()?, at.token()?);
@@ -114,17 +118,32 @@ pub fn run(command: Registrar) -> Result<Reply, Failure> {
             let noted: serde_json::Value = authority.post("/v1/removals", &body.to_string(), Some(&token))?;
             Reply::new(&noted, format!("{network_number} is removed with the next epoch ({reason})"))
         }
+    };
+    reply.map(Some)
+}
+
+impl Registrar {
+    /// The output that the person names.
+    pub fn out(&self) -> Option<&Out> {
+        match self {
+            Registrar::Apply { qr, .. } => qr.as_ref(),
+            _ => None,
+        }
     }
 }
 
-fn apply(at: &Desk, operation: Operation, document: &Path, qr: Option<&Path>) -> Result<Reply, Failure> {
+fn apply(
+    at: &Desk,
+    operation: Operation,
+    document: &Path,
+    qr: Option<&Out>,
+    form: Form,
+) -> Result<Option<Reply>, Failure> {
+    check_kept(form)?;
     let (authority, token) = (at.authority()?, at.token()?);
     let body = application(operation, &Zeroizing::new(read(document)?))?;
     let filed: Filed = authority.post("/v1/applications", &body, Some(&token))?;
     let code = QrCode::new(&filed.code).map_err(|e| Failure::fault("the QR code", e))?;
-    if let Some(out) = qr {
-        write(out, svg(&code).as_bytes(), Access::Private).map_err(|e| Failure::Fault(e.to_string()))?;
-    }
     let Filed { application, code: text, expires_at } = filed;
     let shown = format!(
         "application {application} ({operation})\n\n    {}\n\nuntil {expires_at}\n\n{}\nThe person's wallet takes the code and \
@@ -132,7 +151,14 @@ fn apply(at: &Desk, operation: Operation, document: &Path, qr: Option<&Path>) ->
         text.replace('-', "  "),
         drawn(&code)
     );
-    Reply::new(&json!({"application": application, "code": text, "expires_at": expires_at}), shown)
+    let reply =
+        Reply::new(&json!({"application": application, "code": text, "expires_at": expires_at}), shown)?;
+    // The code first: a picture that cannot be written must not cost it.
+    reply.show_once(form).map_err(|e| {
+        Failure::Fault(format!("{}; the code was not shown: file the application again", e.detail()))
+    })?;
+    qr.map_or(Ok(()), |out| out.write(svg(&code).as_bytes(), Access::Private))?;
+    Ok(None)
 }
 
 /// The body of an application; the document passes through as it was written.
@@ -154,16 +180,16 @@ fn application(operation: Operation, document: &[u8]) -> Result<Zeroizing<String
 }
 
 fn confirm(at: &Desk, application: &str, words: &str) -> Result<Reply, Failure> {
+    let application = typed::line(application).to_ascii_lowercase();
     // It becomes part of a path.
     if application.is_empty() || !application.bytes().all(|b| b.is_ascii_alphanumeric()) {
         return Err(Failure::Usage("--application: as `apply` named it".into()));
     }
-    let words: Vec<&str> = words.split_whitespace().collect();
+    let words = typed::words(words);
     if words.len() != 6 {
         return Err(Failure::Usage("--words: the six words that the person's wallet shows".into()));
     }
     let (authority, token) = (at.authority()?, at.token()?);
-    let words: Vec<String> = words.iter().map(|word| word.to_lowercase()).collect();
     let route = format!("/v1/applications/{application}/confirm");
     let confirmed: serde_json::Value =
         authority.post(&route, &json!({"words": words}).to_string(), Some(&token))?;

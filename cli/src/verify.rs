@@ -1,14 +1,18 @@
 //! `veilpass verify` (contract §6): one presentation from files, without memory.
 
-use crate::common::{Clock, authority_key, read, verifying_key};
+use crate::common::{Clock, authority_key, document, read, verifying_key};
+use crate::out::{disk, folder};
 use crate::outcome::{Failure, Reply};
 use clap::Args;
 use serde_json::json;
 use std::path::{Path, PathBuf};
 use veilpass_params::snarkjs;
-use veilpass_protocol::epoch::{AGE_MAX, GRACE_MAX, MIN_LIVE};
+use veilpass_protocol::epoch::{AGE_MAX, GRACE_MAX, MIN_LIVE, open_note, peek_note};
 use veilpass_protocol::field::to_hex;
-use veilpass_server::files::{Access, FileError, make_folder, write};
+use veilpass_protocol::note::AuthorityKey;
+use veilpass_server::files::{Access, LARGEST, make_folder, read_if_there, write};
+use veilpass_server::published::note_number;
+use veilpass_server::typed;
 use veilpass_verifier::{Files, Policy, Proof, TooLoose, VerifiedPresentation, verify_files};
 
 /// A platform's policy; it can only be stricter than the defaults.
@@ -62,16 +66,29 @@ pub struct Verify {
     #[command(flatten)]
     policy: PolicyFlags,
     /// Write proof.json and public.json for snarkjs into this folder
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_parser = folder)]
     export_snarkjs: Option<PathBuf>,
 }
 
-/// All notes of a file, a folder of notes or a published folder.
-pub fn notes(path: &Path) -> Result<Vec<String>, Failure> {
-    // Bytes that are no text become characters that no note has: its form or signature is then refused.
-    let text = |path: &Path| read(path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+/// An epoch note and the file that it is from.
+pub struct NoteFile {
+    path: PathBuf,
+    text: String,
+}
+
+impl NoteFile {
+    /// Bytes that are no text become characters that no note has: its form or signature is then refused. Line
+    /// ends of Windows are none of a note's, which is signed with LF.
+    fn new(path: PathBuf, bytes: &[u8]) -> NoteFile {
+        NoteFile { path, text: typed::lines(&String::from_utf8_lossy(bytes)) }
+    }
+}
+
+/// All notes of a file, a folder of notes or a published folder. In a folder files count that are called like
+/// a note, `7.note`.
+fn notes(path: &Path) -> Result<Vec<NoteFile>, Failure> {
     if !path.is_dir() {
-        return Ok(vec![text(path)?]);
+        return Ok(vec![NoteFile::new(path.to_owned(), &read(path)?)]);
     }
     let inner = path.join("epochs");
     let folder = if inner.is_dir() { inner } else { path.to_owned() };
@@ -79,23 +96,35 @@ pub fn notes(path: &Path) -> Result<Vec<String>, Failure> {
     let mut notes = Vec::new();
     for entry in std::fs::read_dir(&folder).map_err(fault)? {
         let file = entry.map_err(fault)?.path();
-        if file.extension().is_some_and(|e| e == "note") {
-            notes.push(text(&file)?);
+        if note_number(&file).is_some()
+            && let Some(bytes) = read_if_there(&file, LARGEST).map_err(disk)?
+        {
+            notes.push(NoteFile::new(file, &bytes));
         }
     }
     Ok(notes)
+}
+
+/// The note that the verifier refused for its form or signature.
+fn refused_note<'a>(notes: &'a [NoteFile], authority: &AuthorityKey) -> Option<&'a Path> {
+    let epoch = |note: &NoteFile| peek_note(&note.text).ok().map(|statement| statement.epoch);
+    let formless = notes.iter().find(|note| epoch(note).is_none());
+    let highest = notes.iter().filter_map(epoch).max();
+    let unsigned =
+        || notes.iter().find(|note| epoch(note) == highest && open_note(&note.text, authority).is_err());
+    formless.or_else(unsigned).map(|note| note.path.as_path())
 }
 
 /// Runs it.
 pub fn run(v: &Verify) -> Result<Reply, Failure> {
     let policy = v.policy.policy()?;
     let authority = authority_key(&v.authority)?;
-    let (request, presentation) = (read(&v.request)?, read(&v.presentation)?);
+    let (request, presentation) = (document(&v.request)?, document(&v.presentation)?);
     let (notes, key) = (notes(&v.epochs)?, verifying_key(v.key.as_ref())?);
     let files = Files {
         request: &request,
         presentation: &presentation,
-        notes: &notes,
+        notes: &notes.iter().map(|note| note.text.clone()).collect::<Vec<_>>(),
         authority: &authority,
         key: &key,
         policy,
@@ -115,7 +144,13 @@ pub fn run(v: &Verify) -> Result<Reply, Failure> {
             )
         }
         Err(refusal) => {
-            let (blame, code, detail) = (refusal.blame(), refusal.code(), refusal.to_string());
+            let (blame, code) = (refusal.blame(), refusal.code());
+            let file = match code {
+                "epochs_syntax" | "epoch_signature" => refused_note(&notes, &authority),
+                _ => None,
+            };
+            let named = file.map(|file| format!("{}: {refusal}", file.display()));
+            let detail = named.unwrap_or_else(|| refusal.to_string());
             let reply = Reply::new(
                 &json!({"accepted": false, "blame": blame.to_string(), "code": code, "detail": detail}),
                 format!("refused ({code}, {blame}): {detail}"),
@@ -126,7 +161,6 @@ pub fn run(v: &Verify) -> Result<Reply, Failure> {
 }
 
 fn export(folder: &Path, verified: &VerifiedPresentation) -> Result<(), Failure> {
-    let disk = |e: FileError| Failure::Fault(e.to_string());
     make_folder(folder).map_err(disk)?;
     let proof =
         Proof::from_bytes(&verified.presentation().proof).map_err(|e| Failure::fault("proof.json", e))?;

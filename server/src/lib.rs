@@ -17,5 +17,6 @@ pub mod published;
 pub mod reading;
 pub mod store;
 pub mod token;
+pub mod typed;
 
 pub use error::{Blame, RegistryError};

@@ -2,7 +2,8 @@
 //! authority's address (contract §8).
 
 use crate::client::{Answer, Client, ClientError};
-use std::io::Read;
+use crate::{files, typed};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -70,6 +71,7 @@ pub enum PublishedError {
 impl Published {
     /// An address if it begins like one, else a folder. Nothing is read yet.
     pub fn new(text: &str, client: Client) -> Result<Published, PublishedError> {
+        let text = &typed::address(text);
         if text.starts_with("https://") || text.starts_with("http://") {
             if text.contains(['?', '#']) {
                 return Err(PublishedError::Place(text.to_owned()));
@@ -126,33 +128,33 @@ pub(crate) fn is_name(path: &str) -> bool {
     path.len() <= 400 && path.split('/').all(part)
 }
 
+/// The epoch of a file that is called like a note, `7.note`; `None` for every other name, such as those of
+/// the side files (`._7.note`) that macOS leaves on disks of others.
+pub fn note_number(path: &Path) -> Option<u64> {
+    let number = path.file_name()?.to_str()?.strip_suffix(".note")?;
+    number.bytes().all(|b| b.is_ascii_digit()).then(|| number.parse().ok()).flatten()
+}
+
 fn newest_in(folder: &Path) -> Result<Option<String>, PublishedError> {
     let epochs = folder.join("epochs");
     let problem = |e: std::io::Error| PublishedError::Disk(epochs.clone(), e.to_string());
-    let mut newest: Option<u64> = None;
+    let mut newest: Option<(u64, PathBuf)> = None;
     for entry in std::fs::read_dir(&epochs).map_err(problem)? {
-        let name = entry.map_err(problem)?.file_name();
-        let number = name.to_str().and_then(|name| name.strip_suffix(".note"));
-        newest = newest.max(number.and_then(|number| number.parse().ok()));
+        let path = entry.map_err(problem)?.path();
+        newest = newest.max(note_number(&path).map(|number| (number, path)));
     }
-    let Some(newest) = newest else { return Ok(None) };
-    let Some(bytes) = read(&epochs.join(format!("{newest}.note")))? else { return Ok(None) };
-    String::from_utf8(bytes).map(Some).map_err(|_| PublishedError::Text)
+    let Some((_, path)) = newest else { return Ok(None) };
+    let Some(bytes) = read(&path)? else { return Ok(None) };
+    let note = String::from_utf8(bytes).map_err(|_| PublishedError::Text)?;
+    // Signed with LF; a folder may have passed through Windows.
+    Ok(Some(typed::lines(&note)))
 }
 
 fn read(path: &Path) -> Result<Option<Vec<u8>>, PublishedError> {
-    let problem = |e: std::io::Error| PublishedError::Disk(path.to_owned(), e.to_string());
-    let file = match std::fs::File::open(path) {
-        Ok(file) => file,
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(e) => return Err(problem(e)),
-    };
-    let mut bytes = Vec::new();
-    file.take(MAX_PUBLISHED as u64 + 1).read_to_end(&mut bytes).map_err(problem)?;
-    if bytes.len() > MAX_PUBLISHED {
-        return Err(PublishedError::TooLong(MAX_PUBLISHED));
-    }
-    Ok(Some(bytes))
+    files::read_if_there(path, MAX_PUBLISHED as u64).map_err(|e| match e.kind {
+        ErrorKind::FileTooLarge => PublishedError::TooLong(MAX_PUBLISHED),
+        _ => PublishedError::Disk(e.path, e.reason),
+    })
 }
 
 fn body(answer: Answer) -> Result<Option<Vec<u8>>, PublishedError> {
@@ -179,7 +181,14 @@ mod tests {
         assert!(matches!(folder.newest_note(), Err(PublishedError::Disk(..))));
         std::fs::create_dir(dir.path().join("epochs")).unwrap();
         assert_eq!(folder.newest_note(), Ok(None));
-        for (name, text) in [("9.note", "nine"), ("10.note", "ten"), ("x.note", "x"), ("11.cells", "cells")] {
+        for (name, text) in [
+            ("9.note", "nine"),
+            ("10.note", "ten"),
+            ("x.note", "x"),
+            ("._12.note", "\0"),
+            ("+13.note", "x"),
+            ("11.cells", "cells"),
+        ] {
             std::fs::write(dir.path().join("epochs").join(name), text).unwrap();
         }
         assert_eq!(folder.newest_note(), Ok(Some("ten".into())));
@@ -204,6 +213,8 @@ mod tests {
     #[test]
     fn addresses_and_folders_are_told_apart() {
         assert!(matches!(Published::new("https://id.example/", client()), Ok(Published::Url { base, .. })
+            if base == "https://id.example"));
+        assert!(matches!(Published::new(" HTTPS://Id.Example\n", client()), Ok(Published::Url { base, .. })
             if base == "https://id.example"));
         assert!(matches!(Published::new("published", client()), Ok(Published::Folder(_))));
         for text in ["", "ftp://id.example", "https://id.example/?a", "https://id.example/#a"] {

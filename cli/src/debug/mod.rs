@@ -5,6 +5,7 @@ pub mod eval;
 mod present;
 
 use crate::common::Clock;
+use crate::out::Out;
 use crate::outcome::{Failure, Reply};
 use clap::Subcommand;
 use serde::Serialize;
@@ -38,10 +39,20 @@ pub enum Debug {
         /// Proving key [default: the DEV key]
         #[arg(long)]
         pk: Option<PathBuf>,
-        /// Where the presentation goes
-        #[arg(long)]
-        out: PathBuf,
+        /// Where the presentation goes; - is standard output
+        #[arg(long, value_name = "FILE|-")]
+        out: Out,
     },
+}
+
+impl Debug {
+    /// The output that the person names.
+    pub fn out(&self) -> Option<&Out> {
+        match self {
+            Debug::Present { out, .. } => Some(out),
+            _ => None,
+        }
+    }
 }
 
 /// Runs one of them.

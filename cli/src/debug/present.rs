@@ -2,6 +2,7 @@
 
 use super::eval::Private;
 use crate::common::{proving_key, read};
+use crate::out::Out;
 use crate::outcome::{Failure, Reply};
 use rand::rngs::OsRng;
 use std::path::{Path, PathBuf};
@@ -11,7 +12,7 @@ use veilpass_protocol::presentation::Presentation;
 use veilpass_protocol::request::AnyRequest;
 use veilpass_protocol::statement::Statement;
 use veilpass_prover::groth16::{Engine, ProveError, Prover};
-use veilpass_server::files::{Access, write};
+use veilpass_server::files::Access;
 
 /// Proves the request's statement against any root, with any private inputs.
 pub fn run(
@@ -20,7 +21,7 @@ pub fn run(
     epoch: u64,
     private: &Path,
     pk: Option<&PathBuf>,
-    out: &Path,
+    out: &Out,
 ) -> Result<Reply, Failure> {
     let syntax = |e: &dyn std::fmt::Display| Failure::refused("request_syntax", e);
     let request = AnyRequest::read(&read(request)?).map_err(|e| syntax(&e))?;
@@ -43,6 +44,6 @@ pub fn run(
         other => Failure::Fault(other.to_string()),
     })?;
     let json = Presentation { circuit: request.circuit, epoch, pseudonym, proof }.to_json();
-    write(out, json.as_bytes(), Access::Public).map_err(|e| Failure::Fault(e.to_string()))?;
-    Ok(Reply::raw(json, format!("presentation in {}", out.display())))
+    out.write(json.as_bytes(), Access::Public)?;
+    Ok(Reply::raw(json, format!("presentation in {out}")))
 }

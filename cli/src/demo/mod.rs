@@ -11,7 +11,7 @@ mod seen;
 mod stage;
 mod story;
 
-use crate::outcome::{Failure, Reply};
+use crate::outcome::{Failure, Reply, tell};
 use clap::Args;
 use serde::Serialize;
 use std::io::Write;
@@ -165,9 +165,9 @@ pub fn run(demo: &Demo, json: bool) -> Result<Reply, Failure> {
 
 /// Prints where everything is and waits to be told to stop.
 fn linger(stage: &stage::Stage) -> Result<(), Failure> {
-    eprintln!("\nThe servers go on until Ctrl-C:");
+    tell!("\nThe servers go on until Ctrl-C:");
     for (name, url) in stage.addresses() {
-        eprintln!("  {name:<10} {url}   (what it can do: {url}/docs/)");
+        tell!("  {name:<10} {url}   (what it can do: {url}/docs/)");
     }
     // Inside the runtime, which the signals need.
     crate::common::runtime()?.block_on(async { veilpass_server::http::shutdown_signal().await });

@@ -5,6 +5,7 @@ use crate::authority::failure;
 use crate::common::{authority_key, verifying_key};
 use crate::outcome::{Failure, Reply};
 use clap::Args;
+use serde::de::{Deserializer, Error as _};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use veilpass_protocol::epoch::{AGE_MAX, GRACE_MAX, MIN_LIVE};
@@ -13,6 +14,7 @@ use veilpass_server::client::{Client, ClientSettings};
 use veilpass_server::http;
 use veilpass_server::platform::{PlatformKeys, PlatformService, PlatformServiceError, PlatformSettings};
 use veilpass_server::published::Published;
+use veilpass_server::typed;
 use veilpass_verifier::{Policy, TooLoose, Verifier};
 
 /// The arguments.
@@ -34,7 +36,8 @@ struct Own {
     #[arg(long, value_name = "DIR", env = "VEILPASS_DIR")]
     dir: Option<PathBuf>,
     /// Its host
-    #[arg(long, env = "VEILPASS_HOST")]
+    #[arg(long, env = "VEILPASS_HOST", value_parser = typed::host)]
+    #[serde(deserialize_with = "host")]
     host: Option<Host>,
     /// The authority's vkey line, or a file that holds it
     #[arg(long, value_name = "VKEY", env = "VEILPASS_AUTHORITY")]
@@ -66,6 +69,12 @@ struct Own {
     /// Accept a development key: its maker can forge proofs
     #[arg(long, env = "VEILPASS_ALLOW_DEV", num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
     allow_dev: Option<bool>,
+}
+
+/// A host in the file, as people write it.
+fn host<'de, D: Deserializer<'de>>(d: D) -> Result<Option<Host>, D::Error> {
+    let text = Option::<String>::deserialize(d)?;
+    text.map(|text| typed::host(&text)).transpose().map_err(D::Error::custom)
 }
 
 /// The file's layer, and what `--check` prints.

@@ -3,9 +3,9 @@
 
 use super::key::drop_prepared;
 use super::{At, agree, refusal};
-use crate::common::{read, terminal};
+use crate::common::{document, terminal};
 use crate::network::{Authority, Network};
-use crate::outcome::{Failure, Reply};
+use crate::outcome::{Failure, Reply, tell};
 use clap::Args;
 use rand::rngs::OsRng;
 use serde::Deserialize;
@@ -17,6 +17,7 @@ use veilpass_protocol::identity::pairing_words;
 use veilpass_protocol::json::object;
 use veilpass_protocol::operation::Operation;
 use veilpass_prover::{CodeHash, Taken, Wallet as Holder};
+use veilpass_server::typed;
 use zeroize::Zeroizing;
 
 /// With which code at which authority.
@@ -46,7 +47,7 @@ struct Enrolled {
 pub fn from_file(at: &At, credential: &Path) -> Result<Reply, Failure> {
     let _lock = at.lock()?;
     let (mut holder, passphrase) = at.open()?;
-    holder.enrol(&read(credential)?).map_err(|e| refusal(&e))?;
+    holder.enrol(&document(credential)?).map_err(|e| refusal(&e))?;
     at.save_wallet(&holder, &passphrase)?;
     at.save_state(&holder)?;
     let words = holder.words();
@@ -57,6 +58,8 @@ pub fn from_file(at: &At, credential: &Path) -> Result<Reply, Failure> {
 /// Redeems a code for an operation.
 pub fn redeem(at: &At, operation: Operation, with: &Redeem) -> Result<Reply, Failure> {
     let authority = Authority::at(&with.authority, &with.network)?;
+    let typed = typed::code(&with.code).map_err(|e| Failure::Usage(format!("--code: {e}")))?;
+    let typed = Zeroizing::new(typed);
     let _lock = at.lock()?;
     let (mut holder, passphrase) = at.open()?;
     if operation == Operation::Enrol && holder.is_live() {
@@ -65,11 +68,11 @@ pub fn redeem(at: &At, operation: Operation, with: &Redeem) -> Result<Reply, Fai
         return Err(Failure::Usage(what.into()));
     }
     drop_prepared(at);
-    let code = CodeHash::of(&with.code);
+    let code = CodeHash::of(&typed);
     let commitments = holder.begin(operation, code, &mut OsRng);
     // Before anything is sent: whatever dies now, the same code gives the same commitments again.
     at.save_state(&holder)?;
-    let credential = match ask(&authority, &with.code, commitments) {
+    let credential = match ask(&authority, &typed, commitments) {
         Ok(credential) => credential,
         Err(failure) => {
             // Of such a code nothing was accepted, so nothing of it need be kept.
@@ -134,7 +137,7 @@ pub fn withdraw(at: &At, authority: &str, network: &Network, yes: bool) -> Resul
     let bodies = holder.withdrawals();
     let number = number(&holder).filter(|_| !bodies.is_empty()).ok_or_else(none)?;
     if !yes {
-        eprintln!(
+        tell!(
             "Your leaf {number} will be removed with the next epoch. No platform will accept this wallet any more, \
              and coming back is a reset: other pseudonyms, and days of waiting."
         );

@@ -8,14 +8,19 @@
 //! old one last: killed in between, the wallet opens with whichever state fits it.
 
 use super::{disk, refusal};
-use crate::common::{read, read_text, terminal};
+use crate::common::{read_text, terminal};
 use crate::outcome::Failure;
+use crate::prompt;
 use clap::Args;
 use secrecy::SecretString;
 use std::fs::File;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use veilpass_prover::{Wallet as Holder, WorkFactor};
-use veilpass_server::files::{Access, at, create, lock, make_private_folder, sync_folder, write};
+use veilpass_server::files::{
+    Access, LARGEST, at, check_regular, create, lock, make_private_folder, read, read_if_there, replace,
+    write,
+};
 use zeroize::Zeroizing;
 
 /// Which wallet, and its passphrase (`VEILPASS_PASSPHRASE`, a file, or a question).
@@ -69,6 +74,7 @@ impl At {
     fn passphrase_text(&self, again: bool) -> Result<Zeroizing<String>, Failure> {
         if let Some(file) = &self.passphrase_file {
             let text = Zeroizing::new(read_text(file)?);
+            // A passphrase may begin or end with a space; the end of its line is not part of it.
             return Ok(Zeroizing::new(text.trim_end_matches(['\n', '\r']).to_owned()));
         }
         if let Ok(text) = std::env::var("VEILPASS_PASSPHRASE") {
@@ -77,11 +83,8 @@ impl At {
         if !terminal() {
             return Err(Failure::Usage("a wallet needs VEILPASS_PASSPHRASE or --passphrase-file".into()));
         }
-        let ask = |prompt: &str| {
-            rpassword::prompt_password(prompt).map_err(|e| Failure::fault("the passphrase", e))
-        };
-        let first = Zeroizing::new(ask("Passphrase of the wallet: ")?);
-        if again && *first != *Zeroizing::new(ask("Once more: ")?) {
+        let first = prompt::secret("Passphrase of the wallet: ")?;
+        if again && *first != *prompt::secret("Once more: ")? {
             return Err(Failure::Usage("the two passphrases differ".into()));
         }
         Ok(first)
@@ -89,10 +92,13 @@ impl At {
 
     /// That there is a wallet in the folder.
     pub fn holds_one(&self) -> Result<(), Failure> {
-        if self.wallet().is_file() {
-            return Ok(());
+        let absent = || Failure::Usage(format!("{} is no wallet's folder", self.dir.display()));
+        match check_regular(&self.wallet()) {
+            Ok(()) if self.wallet().exists() => Ok(()),
+            Ok(()) => Err(absent()),
+            Err(e) if e.kind == ErrorKind::NotADirectory => Err(absent()),
+            Err(e) => Err(disk(e)),
         }
-        Err(Failure::Usage(format!("{} is no wallet's folder", self.dir.display())))
     }
 
     /// Opens the wallet.
@@ -105,9 +111,10 @@ impl At {
     /// Opens the wallet with a passphrase that is known.
     pub fn open_with(&self, passphrase: &SecretString) -> Result<Holder, Failure> {
         self.holds_one()?;
-        let file = read(&self.wallet())?;
-        let there = [STATE, NEXT].map(|name| self.dir.join(name)).into_iter().filter(|path| path.is_file());
-        let states = there.map(|path| read(&path)).collect::<Result<Vec<_>, _>>()?;
+        let file = read(&self.wallet()).map_err(disk)?;
+        let there = [STATE, NEXT].map(|name| read_if_there(&self.dir.join(name), LARGEST).map_err(disk));
+        let there = there.into_iter().collect::<Result<Vec<_>, _>>()?;
+        let states: Vec<Vec<u8>> = there.into_iter().flatten().collect();
         let states: Vec<&[u8]> = states.iter().map(Vec::as_slice).collect();
         Holder::open(&file, &states, passphrase).map_err(|e| refusal(&e))
     }
@@ -122,6 +129,7 @@ impl At {
 
     /// Makes the wallet file; another wallet that is there, or comes at the same time, is left alone.
     pub fn create_wallet(&self, file: &[u8]) -> Result<(), Failure> {
+        make_private_folder(&self.dir).map_err(disk)?;
         create(&self.wallet(), file, Access::Private).map_err(disk)
     }
 
@@ -142,14 +150,12 @@ impl At {
         let file = holder.state_file().map_err(|e| Failure::Fault(e.to_string()))?;
         write(&next, &file, Access::Private).map_err(disk)?;
         self.save_wallet(holder, passphrase)?;
-        std::fs::rename(&next, &state).map_err(at(&state)).map_err(disk)?;
-        sync_folder(&self.dir).map_err(disk)
+        replace(&next, &state).map_err(disk)
     }
 
     /// The file of what is prepared, if there is one.
     pub fn read_prepared(&self) -> Result<Option<Vec<u8>>, Failure> {
-        let path = self.prepared();
-        if path.exists() { read(&path).map(Some) } else { Ok(None) }
+        read_if_there(&self.prepared(), LARGEST).map_err(disk)
     }
 
     /// Writes what is prepared.
@@ -169,15 +175,15 @@ impl At {
         lock(&self.dir.join(LOCK)).map_err(disk)
     }
 
-    /// A folder for a wallet that is to be made; one that holds a wallet already is left alone.
-    pub fn vacant(&self) -> Result<(), Failure> {
-        if self.wallet().exists() || self.state().exists() {
+    /// That a wallet can be made in the folder; one that holds a wallet already is left alone.
+    pub fn check_vacant(&self) -> Result<(), Failure> {
+        if [self.wallet(), self.state()].iter().any(|path| path.symlink_metadata().is_ok()) {
             return Err(Failure::Usage(format!(
                 "{} holds a wallet already; nothing was changed",
                 self.dir.display()
             )));
         }
-        make_private_folder(&self.dir).map_err(disk)
+        Ok(())
     }
 }
 

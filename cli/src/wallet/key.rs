@@ -3,7 +3,7 @@
 
 use super::At;
 use crate::common::read;
-use crate::outcome::{Failure, printable};
+use crate::outcome::{Failure, printable, tell};
 use crate::progress;
 use rand::rngs::OsRng;
 use rand::{CryptoRng, RngCore};
@@ -18,7 +18,7 @@ use veilpass_protocol::presentation::PROOF_BYTES;
 use veilpass_protocol::statement::Statement;
 use veilpass_prover::groth16::{Engine, PreparedProvingKey, ProveError, Prover};
 use veilpass_prover::{KeyFile, KeySeal, Wallet as Holder};
-use veilpass_server::files::{Access, write};
+use veilpass_server::files::{Access, LARGEST, read_if_there, write};
 use veilpass_verifier::{PreparedKey, VerifyingKey};
 
 /// A proving key file, and where its prepared form is.
@@ -76,15 +76,16 @@ impl Key {
     /// An engine of the prepared form. What is wrong with its file is said, and then it is as if there were none.
     fn quick(&self) -> Option<&Engine> {
         let made = || {
-            let file = read(&self.prepared_file)?;
+            let Some(file) = read_if_there(&self.prepared_file, LARGEST).map_err(super::disk)? else {
+                return Ok(None);
+            };
             let key =
                 self.seal.open(&file, &self.inside, self.name).map_err(|e| Failure::Fault(e.to_string()))?;
             let engine = key.map(Engine::new).transpose();
             engine.map_err(|e| Failure::Fault(e.to_string()))
         };
-        let there = || if self.prepared_file.exists() { made() } else { Ok(None) };
         let quick = self.quick.get_or_init(|| {
-            there().unwrap_or_else(|failure| {
+            made().unwrap_or_else(|failure| {
                 warn("the prepared proving key is not used, and made anew when there is time", &failure);
                 None
             })
@@ -186,5 +187,5 @@ pub fn drop_prepared(at: &At) {
 }
 
 fn warn(what: &str, failure: &Failure) {
-    eprintln!("warning: {what}: {}", printable(failure.detail()));
+    tell!("warning: {what}: {}", printable(failure.detail()));
 }

@@ -8,7 +8,8 @@ mod present;
 mod sync;
 
 use crate::network::Network;
-use crate::outcome::{Failure, Reply, pretty};
+use crate::out::{Out, disk};
+use crate::outcome::{Failure, Form, Reply, pretty, tell};
 use clap::Subcommand;
 use folder::At;
 use rand::rngs::OsRng;
@@ -18,7 +19,8 @@ use std::path::PathBuf;
 use veilpass_protocol::field::to_hex;
 use veilpass_protocol::operation::Operation;
 use veilpass_prover::{Refusal, Wallet as Holder, WorkFactor};
-use veilpass_server::files::{Access, FileError, write};
+use veilpass_server::files::Access;
+use veilpass_server::typed;
 
 /// What a holder does.
 #[derive(Debug, Subcommand)]
@@ -99,15 +101,16 @@ pub enum Wallet {
     Export {
         #[command(flatten)]
         at: At,
-        /// The file
-        #[arg(long)]
-        out: PathBuf,
+        /// The file; - is standard output
+        #[arg(long, value_name = "FILE|-")]
+        out: Out,
     },
     /// Take a wallet from an exported file into a new folder
     Import {
         #[command(flatten)]
         at: At,
-        /// The exported file
+        /// The exported file, or - for standard input
+        #[arg(value_name = "FILE|-")]
         file: PathBuf,
     },
 }
@@ -131,36 +134,47 @@ fn refusal(refusal: &Refusal) -> Failure {
     Failure::refused(refusal.code(), refusal)
 }
 
-fn disk(error: FileError) -> Failure {
-    Failure::Fault(error.to_string())
-}
-
 /// Asks a question on the terminal; only a yes is one.
 fn agree(question: &str) -> Result<bool, Failure> {
-    Ok(matches!(ask(&format!("{question} [y/N] "))?.trim(), "y" | "Y" | "yes"))
+    Ok(typed::is_yes(&ask(&format!("{question} [y/N] "))?))
 }
 
 fn ask(prompt: &str) -> Result<String, Failure> {
-    eprint!("{prompt}");
     let mut line = String::new();
     let fault = |e| Failure::fault("the terminal", e);
-    std::io::stderr().flush().map_err(fault)?;
+    let mut shown = std::io::stderr().lock();
+    shown.write_all(prompt.as_bytes()).and_then(|()| shown.flush()).map_err(fault)?;
     std::io::stdin().lock().read_line(&mut line).map_err(fault)?;
     Ok(line)
 }
 
+impl Wallet {
+    /// The output that the person names.
+    pub fn out(&self) -> Option<&Out> {
+        match self {
+            Wallet::Present { present, .. } => present.out.as_ref(),
+            Wallet::Export { out, .. } => Some(out),
+            _ => None,
+        }
+    }
+}
+
 /// Runs one of them.
-pub fn run(command: Wallet) -> Result<Reply, Failure> {
-    match command {
+pub fn run(command: Wallet, form: Form) -> Result<Option<Reply>, Failure> {
+    let reply = match command {
         Wallet::New { at } => {
-            at.vacant()?;
+            at.check_vacant()?;
             let holder = Holder::new(&mut OsRng);
             let file = holder.wallet_file(&at.passphrase(true)?, WorkFactor::PRODUCTION);
-            at.create_wallet(&file.map_err(|e| Failure::Fault(e.to_string()))?)?;
+            let file = file.map_err(|e| Failure::Fault(e.to_string()))?;
             let (c, d) = (to_hex(&holder.identity_commitment()), to_hex(&holder.device_commitment()));
             let text =
                 format!("wallet in {}\nidentity commitment {c}\ndevice commitment   {d}", at.dir.display());
-            Reply::new(&json!({"identity_commitment": c, "device_commitment": d}), text)
+            // No other command shows them, so that it is done first.
+            Reply::new(&json!({"identity_commitment": c, "device_commitment": d}), text)?.show(form)?;
+            let void = |e: Failure| Failure::Fault(format!("there is no such wallet: {}", e.detail()));
+            at.create_wallet(&file).map_err(void)?;
+            return Ok(None);
         }
         Wallet::Enrol { at, from, network } => match (from.credential, from.authority, from.code) {
             (Some(file), _, _) => change::from_file(&at, &file),
@@ -187,18 +201,18 @@ pub fn run(command: Wallet) -> Result<Reply, Failure> {
             let (holder, passphrase) = at.open()?;
             let pending: Vec<&str> = holder.pending().map(Operation::as_str).collect();
             if !pending.is_empty() {
-                eprintln!(
+                tell!(
                     "warning: begun and not found in a sealed tree yet: {}. The file holds only the secrets and the \
                      credential in use: export again after the sync that puts the new ones in force.",
                     pending.join(", ")
                 );
             }
             let file = holder.wallet_file(&passphrase, WorkFactor::PRODUCTION);
-            write(&out, &file.map_err(|e| Failure::Fault(e.to_string()))?, Access::Private).map_err(disk)?;
-            Reply::new(&json!({"file": out}), format!("the whole wallet, encrypted, is in {}", out.display()))
+            out.write(&file.map_err(|e| Failure::Fault(e.to_string()))?, Access::Private)?;
+            Reply::new(&json!({"file": out.path()}), format!("the whole wallet, encrypted, is in {out}"))
         }
         Wallet::Import { at, file } => {
-            at.vacant()?;
+            at.check_vacant()?;
             let bytes = crate::common::read(&file)?;
             // Opening it proves that the passphrase fits and that nothing is damaged.
             Holder::open(&bytes, &[], &at.passphrase(false)?).map_err(|e| refusal(&e))?;
@@ -210,5 +224,6 @@ pub fn run(command: Wallet) -> Result<Reply, Failure> {
             );
             Reply::new(&json!({"file": at.wallet()}), text)
         }
-    }
+    };
+    reply.map(Some)
 }

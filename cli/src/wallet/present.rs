@@ -2,9 +2,10 @@
 
 use super::key::{self, Key};
 use super::{At, agree, ask, disk, refusal};
-use crate::common::{Clock, read, terminal};
+use crate::common::{Clock, document, terminal};
 use crate::network::{self, Network};
-use crate::outcome::{Failure, Reply, printable};
+use crate::out::Out;
+use crate::outcome::{Failure, Reply, printable, tell};
 use crate::progress;
 use clap::Args;
 use rand::rngs::OsRng;
@@ -17,7 +18,8 @@ use veilpass_protocol::scope::Host;
 use veilpass_prover::groth16::{Engine, Prover};
 use veilpass_prover::{AnswerError, Channel, Question, Refusal, Wallet as Holder, answer_address};
 use veilpass_server::client::Client;
-use veilpass_server::files::{Access, write};
+use veilpass_server::files::{Access, read, write};
+use veilpass_server::typed;
 
 /// Longest request that is fetched.
 const MAX_REQUEST: usize = 64 * 1024;
@@ -30,11 +32,11 @@ const DECLINE_STEP: Duration = Duration::from_secs(2);
 /// What is asked, and how it is answered.
 #[derive(Debug, Args)]
 pub struct PresentOptions {
-    /// The request, JSON or signed: a file, or the address that it is fetched from
-    #[arg(long, value_name = "FILE|URL")]
+    /// The request, JSON or signed: a file, - for standard input, or the address that it is fetched from
+    #[arg(long, value_name = "FILE|-|URL")]
     request: String,
     /// The host that the transport vouches for; an unsigned request needs it
-    #[arg(long, value_name = "HOST")]
+    #[arg(long, value_name = "HOST", value_parser = typed::host)]
     origin: Option<Host>,
     /// The request was scanned from another screen
     #[arg(long)]
@@ -48,9 +50,9 @@ pub struct PresentOptions {
     /// Proving key [default: the DEV key]
     #[arg(long, value_name = "FILE")]
     pk: Option<PathBuf>,
-    /// The file that gets the presentation, or the decline
-    #[arg(long)]
-    out: Option<PathBuf>,
+    /// The file that gets the presentation, or the decline; - is standard output
+    #[arg(long, value_name = "FILE|-")]
+    pub out: Option<Out>,
     /// Send the presentation, or the decline, to where the request wants it
     #[arg(long)]
     send: bool,
@@ -114,7 +116,7 @@ pub fn run(at: &At, present: &PresentOptions) -> Result<Reply, Failure> {
     let asked = Asked::receive(present, &client)?;
     match answer(at, present, &asked) {
         Ok((answered, holder)) => {
-            keep(present.out.as_deref(), &answered.presentation)?;
+            keep(present.out.as_ref(), &answered.presentation)?;
             if present.send {
                 send(&client, &answered.address, &answered.presentation)?;
             }
@@ -125,7 +127,7 @@ pub fn run(at: &At, present: &PresentOptions) -> Result<Reply, Failure> {
         }
         Err(NoAnswer::Refused(why)) => {
             // Whatever the reason, the platform gets the same bytes.
-            keep(present.out.as_deref(), DECLINE)?;
+            keep(present.out.as_ref(), DECLINE)?;
             if present.send {
                 decline(&client, &asked, &why, present.yes)?;
             }
@@ -135,17 +137,17 @@ pub fn run(at: &At, present: &PresentOptions) -> Result<Reply, Failure> {
     }
 }
 
-fn keep(out: Option<&Path>, text: &str) -> Result<(), Failure> {
-    out.map_or(Ok(()), |out| write(out, text.as_bytes(), Access::Public).map_err(disk))
+fn keep(out: Option<&Out>, text: &str) -> Result<(), Failure> {
+    out.map_or(Ok(()), |out| out.write(text.as_bytes(), Access::Public))
 }
 
 impl Asked {
     /// Reads or fetches the request.
     fn receive(present: &PresentOptions, client: &Client) -> Result<Asked, Failure> {
         let channel = Channel { origin: present.origin.clone(), scanned: present.scanned };
-        let url = present.request.as_str();
+        let url = &typed::address(&present.request);
         if !url.contains("://") {
-            let request = read(Path::new(url))?;
+            let request = document(Path::new(&present.request))?;
             return Ok(Asked { request, channel, foreign: None, from: None, came: Instant::now() });
         }
         let answer = client.get(url, MAX_REQUEST).map_err(|e| network::failure(&e))?;
@@ -205,7 +207,7 @@ fn answer(at: &At, present: &PresentOptions, asked: &Asked) -> Result<(Answered,
 /// syncs it next, does it otherwise; to interrupt it does no harm.
 fn prepare_next(at: &At, mut holder: Holder, answered: &Answered, clock: Clock) {
     if let (Ok(_lock), Ok(now)) = (at.lock(), clock.now())
-        && std::fs::read(at.state()).is_ok_and(|state| state == answered.state)
+        && read(&at.state()).is_ok_and(|state| state == answered.state)
     {
         key::prepare(at, &mut holder, &answered.key, now);
     }
@@ -286,12 +288,12 @@ fn decline(client: &Client, asked: &Asked, why: &Refusal, yes: bool) -> Result<(
     // name of whoever holds this wallet. Whom the request was fetched from knows of this wallet already.
     let allowed = |address: &String| !stranger || (asked.from.is_some() && asked.from == server_of(address));
     let Some(address) = asked.address().filter(allowed) else {
-        eprintln!("nothing was sent: it is not certain who asks, or that the answer would go there");
+        tell!("nothing was sent: it is not certain who asks, or that the answer would go there");
         return Ok(());
     };
     if !yes && *why != Refusal::Declined {
-        eprintln!("Your wallet does not answer ({}): {}", why.code(), printable(&why.to_string()));
-        eprintln!("The platform learns only that the request was declined, as if you had said no.");
+        tell!("Your wallet does not answer ({}): {}", why.code(), printable(&why.to_string()));
+        tell!("The platform learns only that the request was declined, as if you had said no.");
         ask("Press Enter to decline. ")?;
     }
     std::thread::sleep(until_step(asked.came.elapsed()));
@@ -301,7 +303,7 @@ fn decline(client: &Client, asked: &Asked, why: &Refusal, yes: bool) -> Result<(
             Failure::Refused { code, detail } => format!("{code}: {detail}"),
             Failure::Usage(detail) | Failure::Fault(detail) => detail,
         };
-        eprintln!("the decline was not received: {}", printable(&told));
+        tell!("the decline was not received: {}", printable(&told));
     }
     Ok(())
 }
@@ -335,7 +337,7 @@ fn show(q: &Question) {
         say("Careful: because your birthday is near, this tells roughly when it is.");
     }
     say(&format!("About {} people fit what is asked now.", q.crowd));
-    eprint!("{}", printable(&text));
+    tell!("{}", printable(text.trim_end()));
 }
 
 #[cfg(test)]

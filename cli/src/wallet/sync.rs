@@ -4,8 +4,9 @@ use super::At;
 use super::key::{self, Key};
 use crate::common::{Clock, authority_key, runtime};
 use crate::network::{Network, Reader};
-use crate::outcome::{Failure, Reply, printable};
+use crate::outcome::{Failure, Reply, printable, tell};
 use crate::progress;
+use crate::prompt;
 use clap::Args;
 use rand::rngs::OsRng;
 use secrecy::SecretString;
@@ -81,7 +82,7 @@ impl Plan {
             _ => self.at.save_state(&holder)?,
         }
         if holder.contradictions() > 0 {
-            eprintln!(
+            tell!(
                 "warning: this authority has signed {} pairs of epoch statements that contradict each other; the \
                  wallet keeps them as evidence",
                 holder.contradictions()
@@ -110,7 +111,7 @@ impl Plan {
                 Some(key)
             }
             Err(failure) => {
-                eprintln!("warning: nothing was prepared: {}", printable(failure.detail()));
+                tell!("warning: nothing was prepared: {}", printable(failure.detail()));
                 None
             }
         }
@@ -139,6 +140,7 @@ async fn repeat(plan: Arc<Plan>, clock: Clock, every: u64) -> Result<Result<Sync
     let listen = |kind| signal(kind).map_err(|e| Failure::fault("listening for signals", e));
     let (mut terminated, mut interrupted) =
         (listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?);
+    prompt::signals_are_handled();
     let mut last: Option<Result<Synced, Failure>> = None;
     'syncs: loop {
         let (now, once) = (clock.now()?, plan.clone());
@@ -152,9 +154,9 @@ async fn repeat(plan: Arc<Plan>, clock: Clock, every: u64) -> Result<Result<Sync
         }
         let wait = next_sync(every, &mut OsRng);
         match &synced {
-            Ok(synced) => eprintln!("{now} {}; next in {wait} s", summary(synced)),
+            Ok(synced) => tell!("{now} {}; next in {wait} s", summary(synced)),
             Err(failure) => {
-                eprintln!("{now} not synced: {}; next try in {wait} s", printable(&told(failure)))
+                tell!("{now} not synced: {}; next try in {wait} s", printable(&told(failure)))
             }
         }
         if synced.is_ok() || !matches!(last, Some(Ok(_))) {
@@ -172,7 +174,7 @@ async fn repeat(plan: Arc<Plan>, clock: Clock, every: u64) -> Result<Result<Sync
                 let (now, plan) = (clock.now()?, plan.clone());
                 let prepared = tokio::task::spawn_blocking(move || plan.new_day(now)).await;
                 if let Err(failure) = prepared.map_err(|e| Failure::fault("a new day", e))? {
-                    eprintln!("{now} nothing prepared for this day: {}", printable(&told(&failure)));
+                    tell!("{now} nothing prepared for this day: {}", printable(&told(&failure)));
                 }
             }
         }

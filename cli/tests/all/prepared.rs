@@ -129,6 +129,12 @@ fn a_damaged_file_is_dropped_and_said() {
     let run = present(&stage, "");
     run.ok();
     assert!(run.stderr.contains("could not be written") && accepted(&stage), "{run:?}");
+    // Nobody waits for a FIFO, with the lock held.
+    std::fs::remove_dir(&file).unwrap();
+    crate::outputs::fifo(&file);
+    let run = present(&stage, "");
+    run.ok();
+    assert!(run.stderr.contains("a FIFO") && accepted(&stage), "{run:?}");
 }
 
 /// Two answers at one time: the lock keeps them from taking the slot that both could see.
@@ -242,4 +248,9 @@ fn a_bad_prepared_proving_key_is_dropped_and_said() {
     let run = present(&stage, "");
     run.ok();
     assert!(run.stderr.contains("the prepared proving key could not be made") && accepted(&stage), "{run:?}");
+    std::fs::remove_dir(&kept).unwrap();
+    crate::outputs::fifo(&kept);
+    let run = present(&stage, "");
+    run.ok();
+    assert!(run.stderr.contains("a FIFO") && accepted(&stage), "{run:?}");
 }

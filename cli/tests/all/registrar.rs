@@ -85,6 +85,21 @@ fn applications_confirmations_removals() {
         confirm("0f8c1d", "Abandon ability  able about above absent").ok()["state"],
         json!("confirmed")
     );
+    for typed in [
+        "1. abandon, 2. ability, 3. able\r\n4. about, 5. above, 6. ABSENT.",
+        "ａｂａｎｄｏｎ ability\u{a0}able\u{2014}about、above absent",
+    ] {
+        assert_eq!(confirm(" 0F8C1D\n", typed).ok()["state"], json!("confirmed"), "{typed:?}");
+        assert_eq!(
+            server.got().last().unwrap().json(),
+            json!({"words": words.split(' ').collect::<Vec<_>>()})
+        );
+    }
+    std::fs::write(at.join("token"), format!("\u{feff}{TOKEN}\r\n")).unwrap();
+    assert_eq!(
+        confirm("0f8c1d", "Abandon ability  able about above absent").ok()["state"],
+        json!("confirmed")
+    );
     assert_eq!(server.got()[0].json(), json!({"words": words.split(' ').collect::<Vec<_>>()}));
     assert_eq!(confirm("0f8c1e", words).code(), "words_differ");
     assert_eq!(confirm("0f8c1d", "five words are not enough").exit, 2);

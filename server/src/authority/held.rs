@@ -7,6 +7,7 @@ use super::service::PUBLISHED;
 use super::{Authority, VKEY};
 use crate::error::RegistryError;
 use crate::files::{self, Access, FileError};
+use crate::published::note_number;
 use crate::store::{Entering, SignedState, StoreError};
 use rayon::prelude::*;
 use std::fs;
@@ -227,9 +228,7 @@ pub(super) fn newest_number(folder: &Path) -> Result<Option<u64>, FileError> {
         return Ok(None);
     }
     for entry in fs::read_dir(&epochs).map_err(files::at(&epochs))? {
-        let name = entry.map_err(files::at(&epochs))?.file_name();
-        let number = name.to_str().and_then(|name| name.strip_suffix(".note")?.parse().ok());
-        newest = newest.max(number);
+        newest = newest.max(note_number(&entry.map_err(files::at(&epochs))?.path()));
     }
     Ok(newest)
 }

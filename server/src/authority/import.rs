@@ -13,7 +13,7 @@ use rand::{CryptoRng, RngCore};
 use rayon::prelude::*;
 use serde::Serialize;
 use std::fs::File;
-use std::io::BufReader;
+use std::io::{BufReader, Read};
 use std::path::Path;
 use veilpass_protocol::credential::Credential;
 use veilpass_protocol::day::{Day, Timestamp};
@@ -62,8 +62,8 @@ pub struct ImportReport {
 }
 
 impl Authority {
-    /// Imports a file. With `credentials`, the credential of every row that was added or was there
-    /// already is written to that file, one a line in the order of the rows; it appears, complete, at
+    /// Imports a file, `-` being standard input. With `credentials`, the credential of every row that was added or was there
+    /// already is written to that output, one a line in the order of the rows; a file appears, complete, at
     /// the end. `progress` is told after each batch.
     pub async fn import<R: RngCore + CryptoRng + Send>(
         &self,
@@ -73,8 +73,13 @@ impl Authority {
         rng: &mut R,
         progress: &mut (dyn FnMut(ImportProgress) + Send),
     ) -> Result<ImportReport, RegistryError> {
-        let opened = File::open(file).map_err(files::at(file))?;
-        let total_bytes = opened.metadata().map_err(files::at(file))?.len();
+        let (opened, total_bytes): (Box<dyn Read + Send>, u64) = if file == Path::new("-") {
+            (Box::new(std::io::stdin()), 0)
+        } else {
+            let opened = File::open(file).map_err(files::at(file))?;
+            let length = opened.metadata().map_err(files::at(file))?.len();
+            (Box::new(opened), length)
+        };
         let mut lines = Lines::new(BufReader::with_capacity(1 << 16, opened));
         let mut out = credentials.map(|path| LongFile::begin(path, Access::Private)).transpose()?;
         let mut report = ImportReport::default();

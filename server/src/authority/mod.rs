@@ -20,6 +20,7 @@ pub(crate) mod lines;
 pub mod person;
 mod personal;
 mod publish;
+mod registrars;
 pub mod resident;
 mod restore;
 pub(crate) mod rows;
@@ -30,6 +31,7 @@ pub use applications::{Application, Document, Redeemed};
 pub use codes::OneTimeCode;
 pub use import::{ImportProgress, ImportReport, Rejection};
 pub use publish::Published;
+pub use registrars::NewRegistrar;
 pub use restore::Restored;
 pub use rows::{HEADER as IMPORT_HEADER, ImportCode};
 pub use seal::{Epoch, PlaceOrder};
@@ -41,8 +43,7 @@ use crate::backup::Scratch;
 use crate::error::RegistryError;
 use crate::files::{self, Access, NewFolder};
 use crate::store::sqlite::SqliteStore;
-use crate::store::{Identity, RegistryStore, Removal};
-use crate::token;
+use crate::store::{Identity, RegistryStore, Removal, database_file};
 use ed25519_dalek::VerifyingKey as PlatformKey;
 use person::FingerprintKey;
 use rand::{CryptoRng, RngCore};
@@ -106,6 +107,8 @@ impl Authority {
             }
             _ => RegistryError::File(e),
         };
+        // A name that the database cannot have would be found out only when everything is in its place.
+        database_file(&folder.join(DATABASE))?;
         let signer =
             AuthoritySigner::generate(rng, origin).map_err(|e| RegistryError::Argument(e.to_string()))?;
         let fingerprints = FingerprintKey::generate(rng);
@@ -154,7 +157,8 @@ impl Authority {
 
     async fn open_at(folder: &Path, home: Home) -> Result<Authority, RegistryError> {
         let not_ours = |what: &str| RegistryError::NotOurs(format!("{}: {what}", folder.display()));
-        if !folder.join(DATABASE).is_file() {
+        let database = database_file(&folder.join(DATABASE))?;
+        if !database.exists() {
             return Err(not_ours("no authority's folder (no authority.db)"));
         }
         let secret = Zeroizing::new(files::read_text(&folder.join(SIGNING_KEY))?);
@@ -163,7 +167,6 @@ impl Authority {
         let text = Zeroizing::new(files::read_text(&folder.join(FINGERPRINT_KEY))?);
         let fingerprints = FingerprintKey::from_text(&text)
             .map_err(|_| not_ours("fingerprint.key is no fingerprint key"))?;
-        let database = folder.join(DATABASE);
         let store = match home {
             Home::Here => SqliteStore::open(&database).await?,
             Home::Anywhere => SqliteStore::open_copy(&database).await?,
@@ -220,37 +223,6 @@ impl Authority {
     /// The store, for services beside these commands.
     pub fn store(&self) -> &Arc<dyn RegistryStore> {
         &self.store
-    }
-
-    /// Adds a registrar and returns the token, which is shown once and stored hashed.
-    pub async fn add_registrar<R: RngCore + CryptoRng>(
-        &self,
-        name: &str,
-        now: Timestamp,
-        rng: &mut R,
-    ) -> Result<String, RegistryError> {
-        let name = plain_text(name, 200, "a registrar's name")?;
-        let (token, hash) = token::generate(rng);
-        if self.store.add_registrar(name, &hash, now).await? {
-            Ok(token)
-        } else {
-            Err(RegistryError::RegistrarExists(name.to_owned()))
-        }
-    }
-
-    /// Gives a registrar another token, shown once: the one before, lost or stolen, is worth nothing any
-    /// more.
-    pub async fn replace_registrar_token<R: RngCore + CryptoRng>(
-        &self,
-        name: &str,
-        rng: &mut R,
-    ) -> Result<String, RegistryError> {
-        let (token, hash) = token::generate(rng);
-        if self.store.replace_registrar_token(name, &hash).await? {
-            Ok(token)
-        } else {
-            Err(RegistryError::Argument(format!("there is no registrar of the name {name}")))
-        }
     }
 
     /// Notes a removal; it takes effect at the next seal. A pending enrolment can be removed too: it is

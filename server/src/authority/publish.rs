@@ -97,7 +97,7 @@ struct Folder {
 impl Folder {
     fn open(path: &Path, key_line: &str) -> Result<Folder, RegistryError> {
         let vkey = path.join(VKEY);
-        if vkey.exists() && files::read(&vkey)? != key_line.as_bytes() {
+        if files::read_if_there(&vkey, files::LARGEST)?.is_some_and(|there| there != key_line.as_bytes()) {
             let text = format!("{} is the published folder of another authority", path.display());
             return Err(RegistryError::NotOurs(text));
         }
@@ -124,6 +124,7 @@ impl Folder {
         let mut sizes = Vec::with_capacity(2);
         for kind in ["cells", "note"] {
             let path = self.epoch_file(number, kind);
+            files::check_place(&path)?;
             match fs::metadata(&path) {
                 Ok(there) => sizes.push(there.len() as usize),
                 Err(e) if e.kind() == ErrorKind::NotFound => return Ok(false),
@@ -139,7 +140,7 @@ impl Folder {
         let files = [("cells", epoch.cells.as_slice()), ("note", epoch.note.as_bytes())];
         for (kind, bytes) in files {
             let path = self.epoch_file(number, kind);
-            if path.exists() && files::read(&path)? != bytes {
+            if files::read_if_there(&path, files::LARGEST)?.is_some_and(|there| there != bytes) {
                 return Err(RegistryError::Forked { folder: self.path.clone(), epoch: number });
             }
             self.put(&format!("epochs/{number}.{kind}"), bytes)?;

@@ -7,7 +7,7 @@
 //! (<https://www.sqlite.org/lang_transaction.html>, "Response to errors within a transaction"). A connection
 //! that is handed out is therefore closed and replaced if sqlx still counts a transaction.
 
-use crate::store::StoreError;
+use crate::store::{StoreError, database_file};
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
@@ -58,10 +58,7 @@ impl Database {
     /// of it, and brings its tables up to date. Does not ask whether the file is a copy.
     pub async fn open(path: &Path, setup: &Setup) -> Result<Database, StoreError> {
         // An absolute name is never read as a URI (`file:…`).
-        let path = std::path::absolute(path).map_err(|e| cannot_open(path, &e))?;
-        if !std::fs::metadata(&path).map_err(|e| cannot_open(&path, &e))?.is_file() {
-            return Err(StoreError::Database(format!("{} is not a regular file", path.display())));
-        }
+        let path = database_file(path)?;
         let options = SqliteConnectOptions::new()
             .filename(&path)
             .create_if_missing(false)

@@ -34,7 +34,13 @@ pub fn subscriber<W>(writer: W) -> impl tracing::Subscriber + Send + Sync
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
-    let lines = fmt::layer().json().flatten_event(true).with_current_span(false).with_span_list(false);
+    // A line that cannot be written is lost; to say so where lines cannot be written would be a panic.
+    let lines = fmt::layer()
+        .json()
+        .log_internal_errors(false)
+        .flatten_event(true)
+        .with_current_span(false)
+        .with_span_list(false);
     let ours = Targets::new().with_target("veilpass", LevelFilter::INFO).with_default(LevelFilter::OFF);
     tracing_subscriber::registry().with(lines.with_writer(writer).with_filter(ours))
 }

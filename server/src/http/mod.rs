@@ -9,6 +9,8 @@ mod accept;
 mod around;
 mod limit;
 pub mod log;
+#[cfg(test)]
+pub(crate) mod memory;
 mod metrics;
 pub mod openapi;
 mod problem;

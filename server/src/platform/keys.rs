@@ -1,7 +1,9 @@
 //! A platform's folder: the key that signs its requests, and the hash of its token.
 
+use super::service::DATABASE;
 use crate::error::RegistryError;
 use crate::files::{self, Access, NewFolder};
+use crate::store::database_file;
 use crate::token;
 use ed25519_dalek::{SigningKey, VerifyingKey};
 use rand::{CryptoRng, RngCore};
@@ -31,6 +33,35 @@ impl fmt::Debug for NewPlatform {
     }
 }
 
+/// A platform's folder that is not in its place yet.
+#[derive(Debug)]
+pub struct DraftPlatform {
+    new: NewPlatform,
+    staged: NewFolder,
+    folder: String,
+}
+
+impl DraftPlatform {
+    /// What has to be shown.
+    pub fn new_platform(&self) -> &NewPlatform {
+        &self.new
+    }
+
+    /// Puts the folder in its place.
+    pub fn keep(self) -> Result<(), RegistryError> {
+        self.staged.finish().map_err(|e| occupied(e, &self.folder))
+    }
+}
+
+fn occupied(e: files::FileError, folder: &str) -> RegistryError {
+    match e.kind {
+        ErrorKind::AlreadyExists | ErrorKind::DirectoryNotEmpty => {
+            RegistryError::NotVacant(folder.to_owned())
+        }
+        _ => RegistryError::File(e),
+    }
+}
+
 /// A platform's keys.
 #[derive(Debug)]
 pub struct PlatformKeys {
@@ -44,12 +75,17 @@ impl PlatformKeys {
         folder: &Path,
         rng: &mut R,
     ) -> Result<NewPlatform, RegistryError> {
-        let vacant = |e: files::FileError| match e.kind {
-            ErrorKind::AlreadyExists | ErrorKind::DirectoryNotEmpty => {
-                RegistryError::NotVacant(folder.display().to_string())
-            }
-            _ => RegistryError::File(e),
-        };
+        let draft = PlatformKeys::draft(folder, rng)?;
+        let new = draft.new.clone();
+        draft.keep()?;
+        Ok(new)
+    }
+
+    /// The same up to the point where the token has to be shown; dropped instead of kept, it leaves nothing.
+    pub fn draft<R: RngCore + CryptoRng>(folder: &Path, rng: &mut R) -> Result<DraftPlatform, RegistryError> {
+        // A name that the service's database cannot have is refused here and not when it is to serve.
+        database_file(&folder.join(DATABASE))?;
+        let vacant = |e| occupied(e, &folder.display().to_string());
         let staged = NewFolder::begin(folder, REQUEST_KEY).map_err(vacant)?;
         let signing = SigningKey::generate(rng);
         let (token, token_hash) = token::generate(rng);
@@ -57,18 +93,20 @@ impl PlatformKeys {
         files::create(&staged.path().join(REQUEST_KEY), secret.as_bytes(), Access::Private)?;
         let hash = format!("{}\n", hex::encode(token_hash));
         files::create(&staged.path().join(TOKEN_HASH), hash.as_bytes(), Access::Private)?;
-        staged.finish().map_err(vacant)?;
-        Ok(NewPlatform { key: base64url::encode(signing.verifying_key().as_bytes()), token })
+        let new = NewPlatform { key: base64url::encode(signing.verifying_key().as_bytes()), token };
+        Ok(DraftPlatform { new, staged, folder: folder.display().to_string() })
     }
 
     /// Reads a platform's folder.
     pub fn open(folder: &Path) -> Result<PlatformKeys, RegistryError> {
         let bad =
             |name: &str| RegistryError::NotOurs(format!("{}: {name} is not in its form", folder.display()));
-        if !folder.join(REQUEST_KEY).is_file() {
-            return Err(RegistryError::NotOurs(format!("{} is no platform's folder", folder.display())));
-        }
-        let text = Zeroizing::new(files::read_text(&folder.join(REQUEST_KEY))?);
+        let not_ours = || RegistryError::NotOurs(format!("{} is no platform's folder", folder.display()));
+        let text = files::read_text(&folder.join(REQUEST_KEY)).map_err(|e| match e.kind {
+            ErrorKind::NotFound | ErrorKind::NotADirectory => not_ours(),
+            _ => RegistryError::File(e),
+        });
+        let text = Zeroizing::new(text?);
         let signing = decode(&text).ok_or_else(|| bad(REQUEST_KEY))?;
         let hash = files::read_text(&folder.join(TOKEN_HASH))?;
         let token_hash = hash.strip_suffix('\n').and_then(hex32).ok_or_else(|| bad(TOKEN_HASH))?;

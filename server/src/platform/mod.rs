@@ -13,7 +13,7 @@ mod service;
 mod store;
 
 pub use inspect::{Inspection, inspect};
-pub use keys::{NewPlatform, PlatformKeys};
+pub use keys::{DraftPlatform, NewPlatform, PlatformKeys};
 pub use request::{DEFAULT_TTL, MadeRequest, RequestOptions};
 pub use restore::{RestoredPlatform, backup, restore, restore_in_place};
 pub use service::{EPOCHS_EVERY, PlatformService, PlatformServiceError, PlatformSettings};

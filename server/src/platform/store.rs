@@ -105,6 +105,7 @@ const SETUP: Setup = Setup {
 impl PlatformStore {
     /// Opens the file, makes it if it is not there, readable by its owner only, and brings it up to date.
     pub async fn open(path: &Path) -> Result<PlatformStore, StoreError> {
+        let path = &database_file(path)?;
         match files::create(path, b"", Access::Private) {
             Err(e) if e.kind != ErrorKind::AlreadyExists => return Err(StoreError::Database(e.to_string())),
             _ => (),

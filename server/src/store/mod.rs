@@ -5,6 +5,7 @@ pub mod life;
 pub mod sqlite;
 
 use crate::authority::person::PersonFp;
+use crate::files;
 use async_trait::async_trait;
 use life::{ApplicationId, Filing, Offer, Redemption, Refused, Revision};
 use serde::Serialize;
@@ -44,6 +45,24 @@ pub enum StoreError {
     /// A drawn Network Number exists already: draw again. Nothing of the batch was kept.
     #[error("a Network Number is taken")]
     NetworkNumberTaken,
+}
+
+/// A database file as SQLite is to be told of it. A name that begins with `file:` would be read as an
+/// address with options after a `?`; an absolute path is never one. Neither the file nor what SQLite keeps
+/// beside it may be anything but a regular file.
+pub fn database_file(path: &Path) -> Result<PathBuf, StoreError> {
+    let problem = |e: files::FileError| StoreError::Database(e.to_string());
+    let absolute = std::path::absolute(path).map_err(files::at(path)).map_err(problem)?;
+    if absolute.to_str().is_none() {
+        let e = files::FileError::unfit(path, "the path of a database has to be UTF-8 text");
+        return Err(problem(e));
+    }
+    for beside in ["", "-wal", "-shm", "-journal"] {
+        let mut name = absolute.clone().into_os_string();
+        name.push(beside);
+        files::check_regular(Path::new(&name)).map_err(problem)?;
+    }
+    Ok(absolute)
 }
 
 /// Whose registry it is.
@@ -287,6 +306,9 @@ pub trait RegistryStore: Send + Sync {
         token_hash: &[u8; 32],
         now: Timestamp,
     ) -> Result<bool, StoreError>;
+
+    /// Whether there is a registrar of this name.
+    async fn has_registrar(&self, name: &str) -> Result<bool, StoreError>;
 
     /// Gives a registrar another token; `false` if there is no registrar of this name. The one before is
     /// worth nothing from then on.

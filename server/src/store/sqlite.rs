@@ -130,6 +130,14 @@ impl RegistryStore for SqliteStore {
         Ok(done.rows_affected() == 1)
     }
 
+    async fn has_registrar(&self, name: &str) -> Result<bool, StoreError> {
+        let row = sqlx::query("SELECT 1 FROM registrar WHERE name = ?1")
+            .bind(name)
+            .fetch_optional(self.0.readers())
+            .await?;
+        Ok(row.is_some())
+    }
+
     async fn replace_registrar_token(&self, name: &str, token_hash: &[u8; 32]) -> Result<bool, StoreError> {
         let mut tx = self.0.writing().await?;
         let done = sqlx::query("UPDATE registrar SET token_hash = ?2 WHERE name = ?1")

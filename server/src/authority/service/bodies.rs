@@ -1,7 +1,9 @@
 //! What clients send and get, in the forms of contract §8. All members are required, unknown and
 //! repeated ones are refused.
 
+use super::Failure;
 use crate::http::{Problem, Received};
+use axum::body::Bytes;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::de::{DeserializeOwned, Deserializer, Error};
@@ -13,7 +15,7 @@ use veilpass_protocol::attributes::DocumentClass;
 use veilpass_protocol::credential::Credential;
 use veilpass_protocol::day::{Day, Timestamp};
 use veilpass_protocol::epoch::RemovalReason;
-use veilpass_protocol::json::{self, nullable, object};
+use veilpass_protocol::json::{nullable, object};
 use veilpass_protocol::operation::Operation;
 use zeroize::Zeroizing;
 
@@ -22,10 +24,17 @@ pub(super) fn read<T: DeserializeOwned>(received: &Received) -> Result<T, Proble
     received.json().map_err(Problem::malformed)
 }
 
-/// Writes an answer that nobody may keep.
+/// Room for any answer: a text that grows leaves copies behind.
+const LONGEST_ANSWER: usize = 4096;
+
+/// Writes an answer that nobody may keep, and that is wiped once it has been sent: it may hold a code.
 pub(super) fn answer<T: Serialize>(status: StatusCode, value: &T) -> Response {
+    let mut text = Zeroizing::new(Vec::with_capacity(LONGEST_ANSWER));
+    if let Err(e) = serde_json::to_writer(&mut *text, value) {
+        return Problem::from(Failure::new("writing an answer", &e)).into_response();
+    }
     let headers = [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-store")];
-    (status, headers, json::to_string(value)).into_response()
+    (status, headers, Bytes::from_owner(text)).into_response()
 }
 
 /// An application for one operation of one person
@@ -171,4 +180,25 @@ fn shown<S: Serializer>(text: &Zeroizing<String>, s: S) -> Result<S::Ok, S::Erro
 /// A name of a closed list, as a text and in no other form.
 fn text<'de, T: FromStr<Err: Display>, D: Deserializer<'de>>(d: D) -> Result<T, D::Error> {
     String::deserialize(d)?.parse().map_err(D::Error::custom)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::memory::{ALONE, Planted};
+    use http_body_util::BodyExt;
+
+    #[tokio::test]
+    async fn no_copy_of_an_answer_stays_in_memory() {
+        let _alone = ALONE.lock().await;
+        let planted = Planted::new();
+        let code = Zeroizing::new(String::from_utf8(planted.clear()).unwrap());
+        // The clear copy's vector became the text: it is wiped with it.
+        let told = ApplicationAnswer { application: "1".into(), code, expires_at: Timestamp::new(0) };
+        let response = answer(StatusCode::CREATED, &told);
+        drop(told);
+        assert!(planted.is_in_memory(), "as long as it is not sent");
+        drop(response.into_body().collect().await.unwrap());
+        assert!(!planted.is_in_memory());
+    }
 }

@@ -5,6 +5,7 @@
 
 use super::names::{Caching, Name};
 use super::{Failure, Service};
+use crate::files;
 use crate::http::Problem;
 use axum::body::Bytes;
 use axum::extract::State;
@@ -56,12 +57,11 @@ async fn file(service: Arc<Service>, uri: Uri, asked: HeaderMap) -> Result<Respo
     // The path as it was sent: names hold nothing that would have to be escaped.
     let name = uri.path().strip_prefix(PREFIX).and_then(Name::parse).ok_or_else(Problem::not_found)?;
     let path = service.published.join(name.to_string());
-    let read = move || std::fs::read(path).map(Document::new);
+    let read = move || files::read_if_there(&path, files::LARGEST).map(|file| file.map(Document::new));
     match tokio::task::spawn_blocking(read).await {
-        Ok(Ok(document)) => Ok(document.answer(&asked, name.media_type(), name.caching())),
-        Ok(Err(e)) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
-            Err(Problem::not_found())
-        }
+        Ok(Ok(Some(document))) => Ok(document.answer(&asked, name.media_type(), name.caching())),
+        Ok(Ok(None)) => Err(Problem::not_found()),
+        Ok(Err(e)) if e.kind == ErrorKind::NotADirectory => Err(Problem::not_found()),
         Ok(Err(e)) => Err(Failure::new("a published file cannot be read", &e).into()),
         Err(e) => Err(Failure::new("reading a published file", &e).into()),
     }
