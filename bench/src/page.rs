@@ -51,13 +51,12 @@ pub fn page(report: &Report, pictures: &[Picture]) -> String {
     );
     _ = writeln!(
         out,
-        "Measured on {}, {} cores, {} ({}); {}; {}.\n",
+        "Measured on {}, {} cores, {} ({}); {}.\n",
         m.cpu,
         m.cores,
         m.os,
         if m.features.is_empty() { "no extensions that matter".into() } else { m.features.join(", ") },
-        m.rustc,
-        m.profile
+        m.build()
     );
     if !m.is_release() {
         out += "**Not compiled for speed**: these figures are for comparing within this run only.\n\n";

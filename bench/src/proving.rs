@@ -60,11 +60,6 @@ impl Setting {
         &self.key
     }
 
-    /// Which instructions the engine uses.
-    pub fn machine(&self) -> &'static str {
-        self.engine.machine()
-    }
-
     /// Proofs of different statements with their statements.
     pub fn proofs(&mut self, count: usize) -> Result<Vec<(Statement, [u8; 128])>, BenchError> {
         let mut rng = rng(3);
@@ -205,8 +200,9 @@ impl Setting {
             session.look_ahead();
             Ok(())
         });
-        let mut entries = alternate(threads, effort, vec![load, load_prepared, tables])?;
-        let few = Effort { at_least: 2, ..effort };
+        let half = effort.share(0.5);
+        let mut entries = alternate(threads, half, vec![load, load_prepared, tables])?;
+        let few = Effort { at_least: half.at_least.min(2), ..half };
         entries.extend(alternate(threads, few, vec![prepare, ahead])?);
         Ok(entries)
     }

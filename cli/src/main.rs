@@ -7,6 +7,7 @@ mod common;
 mod debug;
 mod demo;
 mod export;
+mod machine;
 mod network;
 mod outcome;
 mod params;
@@ -67,7 +68,8 @@ enum Command {
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    outcome::finish(run(cli.command, cli.json), cli.json)
+    let outcome = machine::choose().and_then(|()| run(cli.command, cli.json));
+    outcome::finish(outcome, cli.json)
 }
 
 fn run(command: Command, json: bool) -> Result<Option<Reply>, Failure> {

@@ -2,6 +2,7 @@
 
 mod attacks;
 mod audit;
+mod audit_circom;
 mod bench;
 mod binary;
 mod demo;
@@ -13,6 +14,7 @@ mod killed;
 mod known_values;
 mod life;
 mod person;
+mod machine;
 mod prepared;
 mod privacy;
 mod registrar;
