@@ -206,7 +206,9 @@ where
                 .map_err(|e| fault(e.to_string()))?;
             let mut mesh = chart.configure_mesh();
             mesh.disable_y_mesh()
-                .y_labels(0)
+                // The labels are drawn below; without any the mesh is not drawn either.
+                .y_labels(panel.lines.len() + 1)
+                .y_label_formatter(&|_| String::new())
                 .set_tick_mark_size(LabelAreaPosition::Left, 0)
                 .light_line_style(TRANSPARENT)
                 .bold_line_style(FAINT)
@@ -382,11 +384,72 @@ mod tests {
         let names: Vec<&str> = pictures.iter().map(|p| p.name).collect();
         assert_eq!(names, ["proofs", "tree", "rows"]);
         for word in
-            ["Time to a proof", "ark, cold proof, 2 threads", "milliseconds", "veilpass", "ark", "600"]
+            ["Time to a proof", "ark, cold proof", "2 threads", "milliseconds", "veilpass", "ark", "600"]
         {
             assert!(pictures[0].svg.contains(word), "{word}");
         }
         assert!(pictures[1].svg.contains("building it: size to the power 1.02"));
         assert!(pictures[2].svg.contains("path"));
+    }
+
+    /// A text of an SVG: left, right, top and bottom, and what it says. Letters are taken as wide as in the widest
+    /// common font.
+    fn texts(svg: &str) -> Vec<([f64; 4], String)> {
+        let mut found = Vec::new();
+        for part in svg.split("<text ").skip(1) {
+            let (head, body) = part.split_once('>').unwrap();
+            let of = |name: &str| {
+                let (_, rest) = head.split_once(&format!("{name}=\"")).unwrap();
+                rest.split_once('"').unwrap().0.to_owned()
+            };
+            let number = |name: &str| of(name).parse::<f64>().unwrap();
+            let said = body.split("</text>").next().unwrap().trim().to_owned();
+            if head.contains("rotate") {
+                continue;
+            }
+            let (size, x, y) = (number("font-size"), number("x"), number("y"));
+            let wide = said.chars().count() as f64 * size * 0.58;
+            let left = match of("text-anchor").as_str() {
+                "end" => x - wide,
+                "middle" => x - wide / 2.0,
+                _ => x,
+            };
+            // Where the baseline lies depends on the way it is anchored; half a line above and below is enough.
+            found.push(([left, left + wide, y - size * 0.5, y + size * 0.5], said));
+        }
+        found
+    }
+
+    fn touching(svg: &str) -> Vec<(String, String)> {
+        let texts = texts(svg);
+        let apart = |[a, b, c, d]: [f64; 4], [e, f, g, h]: [f64; 4]| b < e || f < a || d <= g || h <= c;
+        let mut found = Vec::new();
+        for (i, (one, said)) in texts.iter().enumerate() {
+            let others = texts[i + 1..].iter().filter(|(other, _)| !apart(*one, *other));
+            found.extend(others.map(|(_, other)| (said.clone(), other.clone())));
+        }
+        found
+    }
+
+    #[test]
+    fn no_text_touches_another_or_leaves_the_picture() {
+        let report = Report::from_json(include_str!("../../docs/benchmarks/results.json")).unwrap();
+        let pictures = pictures(&report).unwrap();
+        assert_eq!(pictures.len(), 4);
+        for picture in &pictures {
+            assert_eq!(touching(&picture.svg), [], "{}", picture.name);
+            let texts = texts(&picture.svg);
+            assert!(texts.len() > 10, "{}", picture.name);
+            for ([left, right, ..], said) in texts {
+                assert!(left >= 0.0 && right <= f64::from(WIDTH), "{}: {said}", picture.name);
+            }
+        }
+        // The control: a label and a value that run into each other, as they once did.
+        let at = |x: u32, anchor: &str, said: &str| {
+            format!("<text x=\"{x}\" y=\"9\" text-anchor=\"{anchor}\" font-size=\"12\">\n{said}\n</text>")
+        };
+        let both = at(100, "end", "S12") + &at(100, "start", "1");
+        assert_eq!(touching(&both), [("S12".to_owned(), "1".to_owned())]);
+        assert_eq!(touching(&(at(95, "end", "S12") + &at(105, "start", "1"))), []);
     }
 }

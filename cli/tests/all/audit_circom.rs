@@ -52,7 +52,6 @@ fn an_input_that_simplification_dropped_does_not_hide_a_free_wire() {
         json!(["wire_undetermined", [c_and_t[0]], []]),
         json!(["wire_undetermined", t, []]),
         json!(["wires_free", c_and_t, []]),
-        json!(["row_idle", [], []]),
     ];
     assert_eq!(found, json!(expected));
 
