@@ -128,9 +128,7 @@ pub fn alternate(
             times.iter_mut().for_each(|times| *times = Default::default());
             begun = Instant::now();
         }
-        while rounds < effort.at_most
-            && (rounds < effort.at_least || begun.elapsed() + cost <= effort.time)
-        {
+        while rounds < effort.at_most && (rounds < effort.at_least || begun.elapsed() + cost <= effort.time) {
             for ((subject, times), repeats) in subjects.iter_mut().zip(&mut times).zip(&repeats) {
                 for _ in 0..*repeats {
                     subject.timed(times)?;

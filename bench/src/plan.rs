@@ -203,9 +203,7 @@ pub fn run(options: &Options, tell: &mut dyn FnMut(Event<'_>)) -> Result<Report,
             proving.measure(threads, effort, with_ark, ahead)
         });
     }
-    plan.measure("checks, 1 thread", budget.checks, move |effort| {
-        checks.compared(LARGEST, effort, with_ark)
-    });
+    plan.measure("checks, 1 thread", budget.checks, move |effort| checks.compared(LARGEST, effort, with_ark));
     for size in BATCHES {
         for &threads in counts.iter().filter(|threads| (size, **threads) != (LARGEST, 1)) {
             let name = format!("batches of {size}, {}", on(threads));

@@ -26,8 +26,7 @@ pub fn source(r1cs: &R1cs, names: &[String]) -> String {
         };
         line(&mut out, format_args!("{kind} w{wire}; // {name}"));
     }
-    let mut given: Vec<bool> =
-        (0..r1cs.matrices.wires).map(|wire| wire == 0 || is_input(wire)).collect();
+    let mut given: Vec<bool> = (0..r1cs.matrices.wires).map(|wire| wire == 0 || is_input(wire)).collect();
     let rows = rows(r1cs);
     for (i, [a, b, c]) in rows.iter().enumerate() {
         let mut new: Vec<usize> = [*a, *b, *c].into_iter().flatten().map(|(_, wire)| *wire).collect();

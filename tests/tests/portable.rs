@@ -2,9 +2,9 @@
 //! process; the libraries' other tests reach both machines by naming them.
 
 use veilpass_kernels::Machine;
-use veilpass_prover::groth16::{Engine, PreparedProvingKey};
 use veilpass_protocol::predicates::Predicates;
 use veilpass_protocol::scope::LinkKind;
+use veilpass_prover::groth16::{Engine, PreparedProvingKey};
 use veilpass_tests::World;
 use veilpass_verifier::{PreparedKey, Proof};
 

@@ -62,7 +62,11 @@ fn an_input_that_simplification_dropped_does_not_hide_a_free_wire() {
     let arguments = command("dropped", true);
     let text = run_with(place.path(), &arguments.split_whitespace().collect::<Vec<_>>(), b"");
     assert_eq!(text.exit, 1);
-    for words in ["agree with the .sym file: wire 2 (main.b)\n", "label 2 (main.a) [input_dropped]", "Something was found"] {
+    for words in [
+        "agree with the .sym file: wire 2 (main.b)\n",
+        "label 2 (main.a) [input_dropped]",
+        "Something was found",
+    ] {
         assert!(text.stdout.contains(words), "{words}: {}", text.stdout);
     }
 

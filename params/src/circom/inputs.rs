@@ -49,8 +49,7 @@ impl R1cs {
                 ));
             }
         }
-        let private: Vec<usize> =
-            wires.range(public as u64..end as u64).map(|(_, wire)| *wire).collect();
+        let private: Vec<usize> = wires.range(public as u64..end as u64).map(|(_, wire)| *wire).collect();
         if let Some((wire, at)) = private.iter().zip(public..).find(|(wire, at)| *wire != at) {
             return unclear(format!(
                 "wire {wire} is a private input by its label, but the inputs before it end at wire {}",

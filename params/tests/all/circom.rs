@@ -144,7 +144,10 @@ fn defects_have_names() {
     let prime = "73eda753299d7d483339d80809a1d80553bda402fffe5bfeffffffff00000001".into();
     assert_eq!(at(header + 4, &bls), FormatError::Prime(prime));
     assert_eq!(at(header + 36, &[3]), FormatError::Counts("fewer wires than public inputs and outputs"));
-    assert_eq!(at(header + 40, &[0xff; 12]), FormatError::Counts("fewer wires than public inputs and outputs"));
+    assert_eq!(
+        at(header + 40, &[0xff; 12]),
+        FormatError::Counts("fewer wires than public inputs and outputs")
+    );
     assert_eq!(at(header + 48, &[0xff; 4]), FormatError::Counts("fewer labels than inputs and outputs"));
     assert_eq!(at(header + 36, &[0xff; 4]), FormatError::Truncated("the labels"));
     assert_eq!(at(header + 36, &[8]), FormatError::Truncated("the labels"));
