@@ -39,5 +39,6 @@ pub mod tree;
 pub mod verifying;
 
 pub use error::BenchError;
+pub use machine::Machine;
 pub use plan::{Budget, Compare, Event, Options, run};
 pub use report::Report;

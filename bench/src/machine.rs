@@ -1,6 +1,7 @@
 //! What a figure was measured on, and with what.
 
 use serde::{Deserialize, Serialize};
+use veilpass_kernels::Machine as Instructions;
 
 /// Machine, compiler and flags: without them a figure means nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -9,9 +10,12 @@ pub struct Machine {
     pub cpu: String,
     /// Logical cores that this process may use.
     pub cores: usize,
-    /// Extensions that matter to field arithmetic and that the processor has. Whether the program uses them is in
-    /// `profile`.
+    /// Extensions that matter to field arithmetic and that the processor has. Whether the program uses the last
+    /// of them is in `instructions`.
     pub features: Vec<String>,
+    /// What this process computes with: `portable`, or `avx512ifma` where the processor has it and
+    /// `VEILPASS_MACHINE` does not say otherwise.
+    pub instructions: String,
     /// Operating system and architecture.
     pub os: String,
     /// The compiler.
@@ -27,10 +31,16 @@ impl Machine {
             cpu: cpu().unwrap_or_else(|| "unknown".into()),
             cores: std::thread::available_parallelism().map_or(1, usize::from),
             features: features(),
+            instructions: Instructions::current().name().into(),
             os: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
             rustc: env!("VEILPASS_RUSTC").into(),
             profile: profile(),
         }
+    }
+
+    /// Compiler, build and instructions for people.
+    pub fn build(&self) -> String {
+        format!("{}; {}; computes with {} instructions", self.rustc, self.profile, self.instructions)
     }
 
     /// Whether the program was compiled for speed; other figures are for comparing within one run only.

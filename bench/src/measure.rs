@@ -1,7 +1,8 @@
 //! Repeated work under the clock, several subjects in alternation.
 //!
 //! What is compared takes turns, round by round: whatever disturbs the machine for a while disturbs all
-//! of them. The first round is not counted, except where a round can take minutes ([`Effort::of_few`]).
+//! of them. The first round tells what a round costs. It is not counted, except where a round can take minutes
+//! ([`Effort::of_few`]) or where the time does not allow another few ([`Effort::within`]).
 
 use crate::clock::{Begun, ms};
 use crate::error::BenchError;
@@ -38,6 +39,16 @@ impl<'a> Subject<'a> {
     pub fn per(self, count: usize) -> Subject<'a> {
         Subject { per_run: count.max(1), ..self }
     }
+
+    /// Runs once, and keeps wall and processor time per thing.
+    fn timed(&mut self, (wall, cpu): &mut (Vec<f64>, Vec<f64>)) -> Result<Duration, BenchError> {
+        let begun = Begun::now();
+        (self.work)()?;
+        let took = begun.took();
+        wall.push(ms(took.wall) / self.per_run as f64);
+        cpu.push(ms(took.cpu) / self.per_run as f64);
+        Ok(took.wall)
+    }
 }
 
 /// How often something is repeated: until the time is over, within bounds.
@@ -47,10 +58,21 @@ pub struct Effort {
     pub at_least: usize,
     /// At most so many rounds.
     pub at_most: usize,
-    /// No round begins after this.
+    /// Beyond `at_least`, no round begins that is expected to end after this.
     pub time: Duration,
-    /// Whether a round that is not counted goes before.
-    pub warm_up: bool,
+    /// What the first round is for.
+    pub first: First,
+}
+
+/// What the first round is for, beside telling what a round costs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum First {
+    /// It fills caches and is not counted.
+    WarmsUp,
+    /// It counts.
+    Counts,
+    /// It is not counted if it took a quarter of the time or less. Otherwise it counts.
+    Depends,
 }
 
 impl Effort {
@@ -61,12 +83,23 @@ impl Effort {
 
     /// So many rounds, however long they take.
     pub fn of_rounds(rounds: usize) -> Effort {
-        Effort { at_least: rounds, at_most: rounds, time: Duration::ZERO, warm_up: true }
+        Effort { at_least: rounds, at_most: rounds, time: Duration::ZERO, first: First::WarmsUp }
     }
 
     /// For what can take minutes: every round counts, and two are enough.
     pub fn of_few(self) -> Effort {
-        Effort { at_least: 2, warm_up: false, ..self }
+        let first = if self.first == First::WarmsUp { First::Counts } else { self.first };
+        Effort { at_least: self.at_least.min(2), first, ..self }
+    }
+
+    /// One round, then until the time is over: the cost of the first round decides how many follow.
+    pub fn within(seconds: f64) -> Effort {
+        Effort { at_least: 1, first: First::Depends, ..Effort::of_seconds(seconds) }
+    }
+
+    /// A share of the time.
+    pub fn share(self, part: f64) -> Effort {
+        Effort { time: self.time.mul_f64(part.clamp(0.0, 1.0)), ..self }
     }
 }
 
@@ -80,30 +113,28 @@ pub fn alternate(
     let pool = pool(threads)?;
     let mut times: Vec<(Vec<f64>, Vec<f64>)> = subjects.iter().map(|_| Default::default()).collect();
     pool.install(|| {
-        let mut repeats = vec![1; subjects.len()];
-        if effort.warm_up {
-            let mut first = Vec::with_capacity(subjects.len());
-            for subject in &mut subjects {
-                let begun = Instant::now();
-                (subject.work)()?;
-                first.push(begun.elapsed());
-            }
-            repeats = shares(&first);
+        let mut begun = Instant::now();
+        let first = subjects.iter_mut().zip(&mut times).map(|(subject, times)| subject.timed(times));
+        let first = first.collect::<Result<Vec<Duration>, BenchError>>()?;
+        let repeats = shares(&first);
+        let cost: Duration = first.iter().zip(&repeats).map(|(own, times)| *own * *times as u32).sum();
+        let counts = match effort.first {
+            First::WarmsUp => false,
+            First::Counts => true,
+            First::Depends => begun.elapsed() > effort.time / 4,
+        };
+        let mut rounds = usize::from(counts);
+        if !counts {
+            times.iter_mut().for_each(|times| *times = Default::default());
+            begun = Instant::now();
         }
-        let begun = Instant::now();
-        for round in 0..effort.at_most {
-            if round >= effort.at_least && begun.elapsed() > effort.time {
-                break;
-            }
-            for ((subject, (wall, cpu)), repeats) in subjects.iter_mut().zip(&mut times).zip(&repeats) {
+        while rounds < effort.at_most && (rounds < effort.at_least || begun.elapsed() + cost <= effort.time) {
+            for ((subject, times), repeats) in subjects.iter_mut().zip(&mut times).zip(&repeats) {
                 for _ in 0..*repeats {
-                    let begun = Begun::now();
-                    (subject.work)()?;
-                    let took = begun.took();
-                    wall.push(ms(took.wall) / subject.per_run as f64);
-                    cpu.push(ms(took.cpu) / subject.per_run as f64);
+                    subject.timed(times)?;
                 }
             }
+            rounds += 1;
         }
         Ok::<(), BenchError>(())
     })?;
@@ -164,6 +195,28 @@ mod tests {
         assert_eq!(names, ["a", "a_cpu", "b", "b_cpu"]);
         assert!(entries.iter().all(|e| e.summary.n == 3 && e.threads == 1));
         assert_eq!(order.into_inner().unwrap(), ["a", "b"].repeat(4));
+    }
+
+    /// What takes as long as the time allows runs once, and that counts; what is cheap is warmed up first.
+    #[test]
+    fn the_first_round_tells_how_many_follow() {
+        let rounds = |work: Duration, effort: Effort| {
+            let count = Mutex::new(0);
+            let subject = Subject::new("a", Impl::Veilpass, || {
+                *count.lock().map_err(|_| BenchError::Wrong("lock"))? += 1;
+                std::thread::sleep(work);
+                Ok(())
+            });
+            let entries = alternate(1, effort, vec![subject]).unwrap();
+            (count.into_inner().unwrap(), entries[0].summary.n)
+        };
+        let (long, short) = (Duration::from_millis(40), Duration::from_millis(2));
+        assert_eq!(rounds(long, Effort::within(0.01)), (1, 1));
+        assert_eq!(rounds(long, Effort::within(0.0).of_few()), (1, 1));
+        let (run, counted) = rounds(short, Effort { at_most: 5, ..Effort::within(1.0) });
+        assert_eq!((run, counted), (6, 5));
+        assert_eq!(rounds(long, Effort::of_seconds(0.0)), (4, 3), "however long they take");
+        assert_eq!(rounds(long, Effort::of_seconds(0.0).of_few()), (2, 2));
     }
 
     #[test]

@@ -55,18 +55,21 @@ pub fn page(report: &Report, pictures: &[Picture]) -> String {
     );
     _ = writeln!(
         out,
-        "Measured on {}, {} cores, {} ({}); {}; {}.\n",
+        "Measured on {}, {} cores, {} ({}); {}.\n",
         m.cpu,
         m.cores,
         m.os,
         if m.features.is_empty() { "no extensions that matter".into() } else { m.features.join(", ") },
-        m.rustc,
-        m.profile
+        m.build()
     );
     if !m.is_release() {
         out += "**Not compiled for speed**: these figures are for comparing within this run only.\n\n";
     }
     out += METHOD;
+    if report.quick {
+        out += "This was a quick run: its time was divided by what each measurement costs. Where there was time for one round \
+                only, the first counts, and n is 1.\n\n";
+    }
     out += &disturbance(report);
     if !report.ratios.is_empty() {
         out += "\n## Ratios\n\nMedians of ours over the other's, in alternation in one run; on one thread of processor time, \

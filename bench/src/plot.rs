@@ -8,6 +8,7 @@ use plotters::coord::Shift;
 use plotters::coord::ranged1d::{AsRangedCoord, Ranged, ValueFormatter};
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
+use std::collections::BTreeMap;
 use std::fmt::Display;
 
 /// A picture.
@@ -24,6 +25,8 @@ pub struct Picture {
 const WIDTH: u32 = 960;
 const FONT: &str = "sans-serif";
 const TEXT: u32 = 15;
+/// Height of the title.
+const TITLE: u32 = 31;
 const INK: RGBColor = RGBColor(0x22, 0x22, 0x22);
 const FAINT: RGBColor = RGBColor(0xdd, 0xdd, 0xdd);
 
@@ -41,6 +44,7 @@ fn colour(by: Impl) -> RGBColor {
 struct Line {
     label: String,
     by: Impl,
+    threads: usize,
     median: f64,
     p10: f64,
     p90: f64,
@@ -48,14 +52,35 @@ struct Line {
 
 impl Line {
     fn of(entry: &Entry) -> Line {
-        let threads = match entry.threads {
-            1 => "1 thread".to_owned(),
-            n => format!("{n} threads"),
-        };
         let s = &entry.summary;
-        let label = format!("{}, {}, {threads}", entry.by, words(&entry.name));
-        Line { label, by: entry.by, median: s.median, p10: s.p10, p90: s.p90 }
+        let label = format!("{}, {}", entry.by, words(&entry.name));
+        Line { label, by: entry.by, threads: entry.threads, median: s.median, p10: s.p10, p90: s.p90 }
     }
+
+    /// The median as it stands beside the mark.
+    fn value(&self, bar: bool) -> String {
+        if bar { self.median.to_string() } else { number(self.median) }
+    }
+}
+
+/// Lines that share a panel, with its heading. Without a heading there is one panel.
+struct Panel {
+    heading: Option<String>,
+    lines: Vec<Line>,
+}
+
+/// A panel for each number of threads, ascending.
+fn by_threads(lines: Vec<Line>) -> Vec<Panel> {
+    let mut counts: BTreeMap<usize, Vec<Line>> = BTreeMap::new();
+    lines.into_iter().for_each(|line| counts.entry(line.threads).or_default().push(line));
+    let heading = |threads| if threads == 1 { "1 thread".to_owned() } else { format!("{threads} threads") };
+    let panel = |(threads, lines)| Panel { heading: Some(heading(threads)), lines };
+    counts.into_iter().map(panel).collect()
+}
+
+/// Pixels that a text takes at most, in any of the fonts that stand for sans-serif: they differ by a tenth.
+fn width(text: &str) -> u32 {
+    text.chars().count() as u32 * TEXT * 3 / 5
 }
 
 /// All pictures for which there are figures.
@@ -73,10 +98,11 @@ pub fn pictures(report: &Report) -> Result<Vec<Picture>, BenchError> {
     let wanted: [(&'static str, &str, Vec<Line>); 2] =
         [("proofs", "Time to a proof", proofs), ("verification", "Time to a verdict, per proof", checks)];
     for (name, title, lines) in wanted {
-        pictures.extend(dots(name, title, "milliseconds, logarithmic; median and p10 to p90", &lines)?);
+        let axis = "milliseconds, logarithmic; median and p10 to p90";
+        pictures.extend(dots(name, title, axis, &by_threads(lines))?);
     }
     pictures.extend(trees(&report.fits)?);
-    pictures.extend(bars("rows", "Rows of attest-v1 by gadget and by clause", "rows", &rows)?);
+    pictures.extend(bars("rows", "Rows of attest-v1 by gadget and by clause", "rows", rows)?);
     Ok(pictures)
 }
 
@@ -85,36 +111,57 @@ fn fault<E: Display>(name: &'static str) -> impl Fn(E) -> BenchError {
 }
 
 /// Numbers on a logarithmic axis: a point each, with its span.
-fn dots(name: &'static str, title: &str, axis: &str, lines: &[Line]) -> Result<Option<Picture>, BenchError> {
-    let values = || lines.iter().flat_map(|l| [l.median, l.p10, l.p90]).filter(|x| *x > 0.0);
+fn dots(
+    name: &'static str,
+    title: &str,
+    axis: &str,
+    panels: &[Panel],
+) -> Result<Option<Picture>, BenchError> {
+    let lines = || panels.iter().flat_map(|panel| &panel.lines);
+    let values = || lines().flat_map(|l| [l.median, l.p10, l.p90]).filter(|x| *x > 0.0);
     let low = values().fold(f64::INFINITY, f64::min);
     let high = values().fold(0.0, f64::max);
-    if lines.is_empty() || high <= 0.0 {
+    if high <= 0.0 {
         return Ok(None);
     }
-    // Whole powers of ten, so that the axis has labels; room on the right for the numbers beside the points.
-    let (low, high) = ((low * 0.8).log10().floor(), (high * 1.5).log10().ceil());
+    // Whole powers of ten, so that the axis has labels.
+    let (low, high) = ((low * 0.8).log10().floor(), (high * 1.05).log10().ceil());
     // A little more on the left: the axis has no label on its very end.
     let (low, high) = (10f64.powf(low) * 0.999, 10f64.powf(high));
-    listed(name, title, axis, lines, (low..high).log_scale(), low, false)
+    listed(name, title, axis, panels, || (low..high).log_scale(), low, false)
 }
 
 /// Numbers on an axis from zero: a bar each.
-fn bars(name: &'static str, title: &str, axis: &str, lines: &[Line]) -> Result<Option<Picture>, BenchError> {
+fn bars(
+    name: &'static str,
+    title: &str,
+    axis: &str,
+    lines: Vec<Line>,
+) -> Result<Option<Picture>, BenchError> {
     let high = lines.iter().map(|l| l.median).fold(0.0, f64::max);
     if high <= 0.0 {
         return Ok(None);
     }
-    listed(name, title, axis, lines, 0.0..high * 1.15, 0.0, true)
+    let panels = [Panel { heading: None, lines }];
+    listed(name, title, axis, &panels, || 0.0..high * 1.02, 0.0, true)
 }
 
-/// One line of the picture for each number, from the top.
+const MARGIN: u32 = 16;
+/// Between a label or value and what it stands beside.
+const GAP: u32 = 10;
+const LINE: u32 = 26;
+const HEADING: u32 = 28;
+const TICKS: u32 = 30;
+const AXIS: u32 = 24;
+const LEGEND: u32 = 24;
+
+/// One line of a panel for each number, from the top. All panels have the same axis.
 fn listed<X>(
     name: &'static str,
     title: &str,
     axis: &str,
-    lines: &[Line],
-    range: X,
+    panels: &[Panel],
+    range: impl Fn() -> X,
     left: f64,
     bar: bool,
 ) -> Result<Option<Picture>, BenchError>
@@ -122,77 +169,94 @@ where
     X: AsRangedCoord<Value = f64>,
     X::CoordDescType: Ranged<ValueType = f64> + ValueFormatter<f64>,
 {
-    let height = 130 + 26 * lines.len() as u32;
-    let legend: Vec<Impl> = {
-        let mut all: Vec<Impl> = lines.iter().map(|l| l.by).collect();
-        all.sort_unstable();
-        all.dedup();
-        all
+    let lines = || panels.iter().flat_map(|panel| &panel.lines);
+    let mut legend: Vec<Impl> = lines().map(|line| line.by).collect();
+    legend.sort_unstable();
+    legend.dedup();
+    let legend = if legend.len() > 1 { legend } else { Vec::new() };
+    let widest = |text: fn(&Line, bool) -> String| lines().map(|l| width(&text(l, bar))).max().unwrap_or(0);
+    let (labels, values) = (widest(|line, _| line.label.clone()), widest(Line::value));
+    let heading = |panel: &Panel| if panel.heading.is_some() { HEADING } else { 0 };
+    let tall = |panel: &Panel, last: bool| {
+        heading(panel) + LINE * panel.lines.len() as u32 + TICKS + if last { AXIS } else { 0 }
     };
-    let svg = drawn(name, height, title, |area| {
+    let above = if legend.is_empty() { 0 } else { LEGEND };
+    let last = panels.len().saturating_sub(1);
+    let height: u32 = panels.iter().enumerate().map(|(i, panel)| tall(panel, i == last)).sum();
+    let svg = drawn(name, height + TITLE + above + 2 * MARGIN, title, |area| {
         let fault = fault(name);
-        let segments = (0..lines.len()).into_segmented();
-        let mut chart = ChartBuilder::on(&area)
-            .margin(16)
-            .margin_right(40)
-            .x_label_area_size(48)
-            .y_label_area_size(if bar { 120 } else { 390 })
-            .build_cartesian_2d(range, segments)
-            .map_err(|e| fault(e.to_string()))?;
-        // Segments count from the bottom.
-        let line = |place: usize| lines.len().checked_sub(place + 1).and_then(|i| lines.get(i));
-        let label = |place: &SegmentValue<usize>| match place {
-            SegmentValue::CenterOf(place) => {
-                line(*place).map(|l| format!("{}\u{a0}\u{a0}", l.label)).unwrap_or_default()
+        names(&area, &legend).map_err(|e| fault(e.to_string()))?;
+        let mut rest = area.split_vertically(above + MARGIN).1;
+        for (i, panel) in panels.iter().enumerate() {
+            let (place, below) = rest.split_vertically(tall(panel, i == last));
+            rest = below;
+            let (top, place) = place.split_vertically(heading(panel));
+            if let Some(text) = &panel.heading {
+                let style = (FONT, TEXT + 1).into_font().style(FontStyle::Bold).color(&INK);
+                let style = style.pos(Pos::new(HPos::Left, VPos::Center));
+                let text = Text::new(text.clone(), (MARGIN as i32, HEADING as i32 / 2), style);
+                top.draw(&text).map_err(|e| fault(e.to_string()))?;
             }
-            _ => String::new(),
-        };
-        chart
-            .configure_mesh()
-            .disable_y_mesh()
-            .set_tick_mark_size(LabelAreaPosition::Left, 0)
-            .light_line_style(TRANSPARENT)
-            .bold_line_style(FAINT)
-            .x_desc(axis)
-            .x_label_formatter(&|x| number_of_axis(*x))
-            .y_labels(lines.len() + 1)
-            .y_label_formatter(&label)
-            .label_style((FONT, TEXT).into_font().color(&INK))
-            .axis_desc_style((FONT, TEXT).into_font().color(&INK))
-            .draw()
-            .map_err(|e| fault(e.to_string()))?;
-        for (place, line) in lines.iter().rev().enumerate() {
-            let middle = SegmentValue::CenterOf(place);
-            let colour = colour(line.by);
-            if bar {
-                let corners =
-                    [(left, SegmentValue::Exact(place)), (line.median, SegmentValue::Exact(place + 1))];
-                let mut bar = Rectangle::new(corners, colour.filled());
-                bar.set_margin(5, 5, 0, 0);
-                chart.draw_series([bar]).map_err(|e| fault(e.to_string()))?;
-            } else {
-                let guide = PathElement::new([(left, middle.clone()), (line.p90, middle.clone())], FAINT);
-                chart.draw_series([guide]).map_err(|e| fault(e.to_string()))?;
-                let span = [(line.p10, middle.clone()), (line.p90, middle.clone())];
-                let span = PathElement::new(span, colour.mix(0.5).stroke_width(5));
-                chart.draw_series([span]).map_err(|e| fault(e.to_string()))?;
-                let point = Circle::new((line.median, middle.clone()), 5, colour.filled());
-                chart.draw_series([point]).map_err(|e| fault(e.to_string()))?;
+            let mut chart = ChartBuilder::on(&place)
+                .margin_left(MARGIN)
+                .margin_right(MARGIN + GAP + values)
+                .x_label_area_size(TICKS + if i == last { AXIS } else { 0 })
+                .y_label_area_size(labels + GAP)
+                .build_cartesian_2d(range(), (0..panel.lines.len()).into_segmented())
+                .map_err(|e| fault(e.to_string()))?;
+            let mut mesh = chart.configure_mesh();
+            mesh.disable_y_mesh()
+                // The labels are drawn below; without any the mesh is not drawn either.
+                .y_labels(panel.lines.len() + 1)
+                .y_label_formatter(&|_| String::new())
+                .set_tick_mark_size(LabelAreaPosition::Left, 0)
+                .light_line_style(TRANSPARENT)
+                .bold_line_style(FAINT)
+                .x_label_formatter(&|x| number_of_axis(*x))
+                .label_style((FONT, TEXT).into_font().color(&INK))
+                .axis_desc_style((FONT, TEXT).into_font().color(&INK));
+            if i == last {
+                mesh.x_desc(axis);
             }
-            let style = (FONT, TEXT).into_font().color(&INK).pos(Pos::new(HPos::Left, VPos::Center));
-            let text = if bar { line.median.to_string() } else { number(line.median) };
-            // Ordinary spaces at the beginning would not be drawn.
-            let text = format!("\u{a0}\u{a0}\u{a0}{text}");
-            let value = Text::new(text, (line.median.max(line.p90), middle), style);
-            chart.draw_series([value]).map_err(|e| fault(e.to_string()))?;
-        }
-        if legend.len() > 1 {
-            names(&area, &legend).map_err(|e| fault(e.to_string()))?;
+            mesh.draw().map_err(|e| fault(e.to_string()))?;
+            // Segments count from the bottom.
+            for (place, line) in panel.lines.iter().rev().enumerate() {
+                let middle = SegmentValue::CenterOf(place);
+                let colour = colour(line.by);
+                if bar {
+                    let corners =
+                        [(left, SegmentValue::Exact(place)), (line.median, SegmentValue::Exact(place + 1))];
+                    let mut bar = Rectangle::new(corners, colour.filled());
+                    bar.set_margin(5, 5, 0, 0);
+                    chart.draw_series([bar]).map_err(|e| fault(e.to_string()))?;
+                } else {
+                    let guide = PathElement::new([(left, middle.clone()), (line.p90, middle.clone())], FAINT);
+                    chart.draw_series([guide]).map_err(|e| fault(e.to_string()))?;
+                    let span = [(line.p10, middle.clone()), (line.p90, middle.clone())];
+                    let span = PathElement::new(span, colour.mix(0.5).stroke_width(5));
+                    chart.draw_series([span]).map_err(|e| fault(e.to_string()))?;
+                    let point = Circle::new((line.median, middle.clone()), 5, colour.filled());
+                    chart.draw_series([point]).map_err(|e| fault(e.to_string()))?;
+                }
+                // Beside the axis and beside the mark, by pixels.
+                let style = |side| (FONT, TEXT).into_font().color(&INK).pos(Pos::new(side, VPos::Center));
+                let label = Text::new(line.label.clone(), (-(GAP as i32), 0), style(HPos::Right));
+                let label = EmptyElement::at((left, middle.clone())) + label;
+                chart.draw_series([label]).map_err(|e| fault(e.to_string()))?;
+                let value = Text::new(line.value(bar), (GAP as i32, 0), style(HPos::Left));
+                let value = EmptyElement::at((line.median.max(line.p90), middle)) + value;
+                chart.draw_series([value]).map_err(|e| fault(e.to_string()))?;
+            }
         }
         Ok(())
     })?;
-    let caption = lines.iter().map(|l| format!("{} ({}): {}", l.label, l.by, number(l.median)));
-    Ok(Some(Picture { name, caption: format!("{title}. {}", caption.collect::<Vec<_>>().join("; ")), svg }))
+    let said = |panel: &Panel| {
+        let heading = panel.heading.as_ref().map(|heading| format!("{heading}: ")).unwrap_or_default();
+        let lines = panel.lines.iter().map(|l| format!("{} {}", l.label, l.value(bar)));
+        format!("{heading}{}", lines.collect::<Vec<_>>().join("; "))
+    };
+    let caption = panels.iter().map(said).collect::<Vec<_>>().join(". ");
+    Ok(Some(Picture { name, caption: format!("{title}. {caption}"), svg }))
 }
 
 /// Which colour is whose, at the top right.
@@ -283,8 +347,10 @@ fn drawn(
     {
         let area = SVGBackend::with_string(&mut svg, (WIDTH, height)).into_drawing_area();
         area.fill(&WHITE).map_err(|e| fault(e.to_string()))?;
-        let style = (FONT, 21).into_font().color(&INK);
-        let rest = area.titled(title, style).map_err(|e| fault(e.to_string()))?;
+        let (top, rest) = area.split_vertically(TITLE);
+        let style = (FONT, 21).into_font().color(&INK).pos(Pos::new(HPos::Center, VPos::Center));
+        let text = Text::new(title.to_owned(), (WIDTH as i32 / 2, TITLE as i32 / 2 + 3), style);
+        top.draw(&text).map_err(|e| fault(e.to_string()))?;
         draw(rest)?;
         area.present().map_err(|e| fault(e.to_string()))?;
     }
@@ -318,11 +384,72 @@ mod tests {
         let names: Vec<&str> = pictures.iter().map(|p| p.name).collect();
         assert_eq!(names, ["proofs", "tree", "rows"]);
         for word in
-            ["Time to a proof", "ark, cold proof, 2 threads", "milliseconds", "veilpass", "ark", "600"]
+            ["Time to a proof", "ark, cold proof", "2 threads", "milliseconds", "veilpass", "ark", "600"]
         {
             assert!(pictures[0].svg.contains(word), "{word}");
         }
         assert!(pictures[1].svg.contains("building it: size to the power 1.02"));
         assert!(pictures[2].svg.contains("path"));
+    }
+
+    /// A text of an SVG: left, right, top and bottom, and what it says. Letters are taken as wide as in the widest
+    /// common font.
+    fn texts(svg: &str) -> Vec<([f64; 4], String)> {
+        let mut found = Vec::new();
+        for part in svg.split("<text ").skip(1) {
+            let (head, body) = part.split_once('>').unwrap();
+            let of = |name: &str| {
+                let (_, rest) = head.split_once(&format!("{name}=\"")).unwrap();
+                rest.split_once('"').unwrap().0.to_owned()
+            };
+            let number = |name: &str| of(name).parse::<f64>().unwrap();
+            let said = body.split("</text>").next().unwrap().trim().to_owned();
+            if head.contains("rotate") {
+                continue;
+            }
+            let (size, x, y) = (number("font-size"), number("x"), number("y"));
+            let wide = said.chars().count() as f64 * size * 0.58;
+            let left = match of("text-anchor").as_str() {
+                "end" => x - wide,
+                "middle" => x - wide / 2.0,
+                _ => x,
+            };
+            // Where the baseline lies depends on the way it is anchored; half a line above and below is enough.
+            found.push(([left, left + wide, y - size * 0.5, y + size * 0.5], said));
+        }
+        found
+    }
+
+    fn touching(svg: &str) -> Vec<(String, String)> {
+        let texts = texts(svg);
+        let apart = |[a, b, c, d]: [f64; 4], [e, f, g, h]: [f64; 4]| b < e || f < a || d <= g || h <= c;
+        let mut found = Vec::new();
+        for (i, (one, said)) in texts.iter().enumerate() {
+            let others = texts[i + 1..].iter().filter(|(other, _)| !apart(*one, *other));
+            found.extend(others.map(|(_, other)| (said.clone(), other.clone())));
+        }
+        found
+    }
+
+    #[test]
+    fn no_text_touches_another_or_leaves_the_picture() {
+        let report = Report::from_json(include_str!("../../docs/benchmarks/results.json")).unwrap();
+        let pictures = pictures(&report).unwrap();
+        assert_eq!(pictures.len(), 4);
+        for picture in &pictures {
+            assert_eq!(touching(&picture.svg), [], "{}", picture.name);
+            let texts = texts(&picture.svg);
+            assert!(texts.len() > 10, "{}", picture.name);
+            for ([left, right, ..], said) in texts {
+                assert!(left >= 0.0 && right <= f64::from(WIDTH), "{}: {said}", picture.name);
+            }
+        }
+        // The control: a label and a value that run into each other, as they once did.
+        let at = |x: u32, anchor: &str, said: &str| {
+            format!("<text x=\"{x}\" y=\"9\" text-anchor=\"{anchor}\" font-size=\"12\">\n{said}\n</text>")
+        };
+        let both = at(100, "end", "S12") + &at(100, "start", "1");
+        assert_eq!(touching(&both), [("S12".to_owned(), "1".to_owned())]);
+        assert_eq!(touching(&(at(95, "end", "S12") + &at(105, "start", "1"))), []);
     }
 }

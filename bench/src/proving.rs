@@ -8,13 +8,22 @@ use crate::report::{Entry, Impl};
 use ark_bn254::Fr;
 use ark_ff::UniformRand;
 use std::hint::black_box;
+use std::sync::{Mutex, MutexGuard};
 use veilpass_circuits::Witness;
 use veilpass_kernels::Machine;
 use veilpass_params::{ProvingKey, dev};
 use veilpass_protocol::request::Request;
 use veilpass_protocol::statement::Statement;
-use veilpass_prover::groth16::{Engine, KeyFile, PreparedProvingKey, Prover};
+use veilpass_prover::groth16::{Engine, KeyFile, PreparedProvingKey, Prover, Session};
 use veilpass_verifier::{PreparedKey, Proof};
+
+/// A session that has looked ahead, which [`Setting::loading`] leaves for [`Setting::measure`]: looking ahead
+/// takes seconds where there are no wide instructions.
+pub type Ahead<'a> = Mutex<Option<Session<'a>>>;
+
+fn held<'l, 'a>(ahead: &'l Ahead<'a>) -> Result<MutexGuard<'l, Option<Session<'a>>>, BenchError> {
+    ahead.lock().map_err(|_| BenchError::Wrong("a session that is left over"))
+}
 
 /// A loaded key, a holder and requests of two platforms, from which every measurement begins.
 pub struct Setting {
@@ -60,11 +69,6 @@ impl Setting {
         &self.key
     }
 
-    /// Which instructions the engine uses.
-    pub fn machine(&self) -> &'static str {
-        self.engine.machine()
-    }
-
     /// Proofs of different statements with their statements.
     pub fn proofs(&mut self, count: usize) -> Result<Vec<(Statement, [u8; 128])>, BenchError> {
         let mut rng = rng(3);
@@ -79,11 +83,17 @@ impl Setting {
     }
 
     /// Everything that the engine can do.
-    fn ours(&self) -> Result<Vec<Subject<'_>>, BenchError> {
+    fn ours<'a>(&'a self, ahead: &Ahead<'a>) -> Result<Vec<Subject<'a>>, BenchError> {
         let mut subjects = vec![self.cold("prove_cold", &self.engine), self.cold_checked()];
         subjects.push(self.cold("prove_cold_unprepared", &self.unprepared));
         subjects.extend(self.portable.as_ref().map(|engine| self.cold("prove_cold_portable", engine)));
-        subjects.extend([self.new_platform(true)?, self.new_platform(false)?]);
+        let ahead = match held(ahead)?.take() {
+            Some(session) => session,
+            None => self.looked_ahead()?,
+        };
+        let plain = self.engine.session(&self.claim.0, &self.claim.1)?;
+        subjects.push(self.new_platform("prove_new_platform", ahead));
+        subjects.push(self.new_platform("prove_new_platform_plain", plain));
         subjects.extend([self.prepare(), self.repeat()?, self.repeat_checked()?]);
         Ok(subjects)
     }
@@ -112,21 +122,22 @@ impl Setting {
 
     /// `prove_new_platform`: from one platform to another in the same epoch, request to 128 bytes, without the check
     /// of the finished proof, by a session that looked ahead; `prove_new_platform_plain`: by one that did not.
-    fn new_platform(&self, ahead: bool) -> Result<Subject<'_>, BenchError> {
+    fn new_platform<'a>(&'a self, name: &str, mut session: Session<'a>) -> Subject<'a> {
         let mut rng = rng(5);
-        let mut session = self.engine.session(&self.claim.0, &self.claim.1)?;
-        if ahead {
-            session.look_ahead();
-        }
-        let name = if ahead { "prove_new_platform" } else { "prove_new_platform_plain" };
         let mut others = self.requests.iter().skip(1).cycle();
-        Ok(Subject::new(name, Impl::Veilpass, move || {
+        Subject::new(name, Impl::Veilpass, move || {
             let request = others.next().ok_or(BenchError::Wrong("a list without an end"))?;
             let (statement, witness) = self.holder.claim(request)?;
             session.turn_to(&statement, &witness)?;
             black_box(session.prove_unchecked(&mut rng)?);
             Ok(())
-        }))
+        })
+    }
+
+    fn looked_ahead(&self) -> Result<Session<'_>, BenchError> {
+        let mut session = self.engine.session(&self.claim.0, &self.claim.1)?;
+        session.look_ahead();
+        Ok(session)
     }
 
     /// `prepare`: credential, path and request to a checked state to which only the challenge is missing.
@@ -165,8 +176,14 @@ impl Setting {
     }
 
     /// Ours and, where it is asked for, arkworks' on the same statement, in alternation.
-    pub fn measure(&self, threads: usize, effort: Effort, with_ark: bool) -> Result<Vec<Entry>, BenchError> {
-        let mut subjects = self.ours()?;
+    pub fn measure<'a>(
+        &'a self,
+        threads: usize,
+        effort: Effort,
+        with_ark: bool,
+        ahead: &Ahead<'a>,
+    ) -> Result<Vec<Entry>, BenchError> {
+        let mut subjects = self.ours(ahead)?;
         if with_ark {
             let (statement, witness) = &self.claim;
             subjects.push(ark::cold(self.key.groth16(), statement, witness));
@@ -178,7 +195,12 @@ impl Setting {
     /// file; `key_load_prepared`: the file of that, read and checked. `key_tables`: the engine's tables of it, which
     /// are made once in a process. `look_ahead`: a session begun and made ready for many platforms, once for each
     /// holder and epoch.
-    pub fn loading(&self, threads: usize, effort: Effort) -> Result<Vec<Entry>, BenchError> {
+    pub fn loading<'a>(
+        &'a self,
+        threads: usize,
+        effort: Effort,
+        left: &Ahead<'a>,
+    ) -> Result<Vec<Entry>, BenchError> {
         let name = KeyFile::of(dev::proving_key_bytes());
         let read = move || PreparedProvingKey::from_bytes(&self.prepared, self.key.verifying_key(), name);
         let load = Subject::new("key_load", Impl::Veilpass, || {
@@ -201,12 +223,12 @@ impl Setting {
             Ok(())
         });
         let ahead = Subject::new("look_ahead", Impl::Veilpass, || {
-            let mut session = self.engine.session(&self.claim.0, &self.claim.1)?;
-            session.look_ahead();
+            *held(left)? = Some(self.looked_ahead()?);
             Ok(())
         });
-        let mut entries = alternate(threads, effort, vec![load, load_prepared, tables])?;
-        let few = Effort { at_least: 2, ..effort };
+        let half = effort.share(0.5);
+        let mut entries = alternate(threads, half, vec![load, load_prepared, tables])?;
+        let few = Effort { at_least: half.at_least.min(2), ..half };
         entries.extend(alternate(threads, few, vec![prepare, ahead])?);
         Ok(entries)
     }

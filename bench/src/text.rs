@@ -69,7 +69,7 @@ pub fn words(name: &str) -> String {
 /// Everything but processor times, which JSON and CSV have.
 pub fn text(report: &Report) -> String {
     let m = &report.machine;
-    let mut out = format!("{}, {} cores, {}\n{}; {}\n", m.cpu, m.cores, m.os, m.rustc, m.profile);
+    let mut out = format!("{}, {} cores, {}\n{}\n", m.cpu, m.cores, m.os, m.build());
     if !m.is_release() {
         out += "Not compiled for speed: figures are for comparing within this run only.\n";
     }

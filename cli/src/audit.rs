@@ -75,9 +75,9 @@ fn own(arguments: &Audit, bar: &ProgressBar) -> Result<Answer, Failure> {
         }
     });
     let statements = Statements { same_shape, agreement, controls: outcomes };
-    let names = wire_names();
-    let name_of = |wire: usize| names.get(wire).cloned().unwrap_or_default();
-    Ok(Answer::new("attest-v1".to_owned(), subject.matrices, seed, report, &name_of, Some(statements)))
+    let wires: BTreeMap<usize, String> = wire_names().into_iter().enumerate().collect();
+    let names = Names { wires, labels: BTreeMap::new(), inputs_from: InputsFrom::Statement };
+    Ok(Answer::new("attest-v1".to_owned(), subject.matrices, seed, report, &names, Some(statements)))
 }
 
 fn foreign(arguments: &Audit, path: &Path, bar: &ProgressBar) -> Result<Answer, Failure> {
@@ -95,12 +95,18 @@ fn foreign(arguments: &Audit, path: &Path, bar: &ProgressBar) -> Result<Answer, 
         }
         witnesses.push(witness.to_vec());
     }
-    let mut names = BTreeMap::new();
+    let inputs = circuit.inputs().map_err(refused(path))?;
+    let mut names =
+        Names { wires: BTreeMap::new(), labels: BTreeMap::new(), inputs_from: InputsFrom::Labels };
     if let Some(path) = &arguments.sym {
-        for symbol in read_sym(&read(path)?).map_err(refused(path))? {
-            if let Some(wire) = symbol.wire {
-                names.insert(wire as usize, symbol.name);
-            }
+        let symbols = read_sym(&read(path)?).map_err(refused(path))?;
+        circuit.check_symbols(&symbols).map_err(refused(path))?;
+        names.inputs_from = InputsFrom::LabelsAndNames;
+        for symbol in symbols {
+            match symbol.wire {
+                Some(wire) => names.wires.insert(wire as usize, symbol.name),
+                None => names.labels.insert(symbol.label, symbol.name),
+            };
         }
     }
     let accepted = match &arguments.accepted {
@@ -110,15 +116,15 @@ fn foreign(arguments: &Audit, path: &Path, bar: &ProgressBar) -> Result<Answer, 
     let chosen = attest::chosen(arguments.seed);
     let subject = Subject {
         matrices: &circuit.matrices,
-        given: circuit.inputs().collect(),
+        given: inputs.wires(),
+        dropped: &inputs.dropped,
         witnesses: &witnesses,
         accepted: &accepted,
         chosen,
     };
     let report = engines(&subject, bar)?;
     let name = path.file_stem().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let name_of = |wire: usize| names.get(&wire).cloned().unwrap_or_default();
-    Ok(Answer::new(name, &circuit.matrices, arguments.seed, report, &name_of, None))
+    Ok(Answer::new(name, &circuit.matrices, arguments.seed, report, &names, None))
 }
 
 fn engines(subject: &Subject<'_>, bar: &ProgressBar) -> Result<Report, Failure> {
@@ -154,6 +160,35 @@ fn reasons(path: &Path) -> Result<Vec<Accepted>, Failure> {
     accepted.collect()
 }
 
+/// What tells which wires are inputs.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum InputsFrom {
+    /// The statement of `attest-v1`.
+    Statement,
+    /// The labels of the `.r1cs` file, which count inputs as circom 2 does.
+    Labels,
+    /// The same, held against the `.sym` file.
+    LabelsAndNames,
+}
+
+/// Names of wires, and of signals without a wire by their label.
+struct Names {
+    wires: BTreeMap<usize, String>,
+    labels: BTreeMap<u64, String>,
+    inputs_from: InputsFrom,
+}
+
+impl Names {
+    fn wire(&self, wire: usize) -> NamedWire {
+        NamedWire { wire, name: self.wires.get(&wire).cloned().unwrap_or_default() }
+    }
+
+    fn label(&self, label: u64) -> NamedLabel {
+        NamedLabel { label, name: self.labels.get(&label).cloned().unwrap_or_default() }
+    }
+}
+
 /// Contract §9.
 #[derive(Serialize)]
 struct Answer {
@@ -164,6 +199,8 @@ struct Answer {
     rows: usize,
     wires: usize,
     given: usize,
+    inputs: Vec<NamedWire>,
+    inputs_from: InputsFrom,
     witnesses: usize,
     engines: Vec<EngineReport>,
     findings: Vec<NamedFinding>,
@@ -200,6 +237,7 @@ struct NamedFinding {
     kind: Kind,
     wires: Vec<NamedWire>,
     rows: Vec<usize>,
+    signals: Vec<NamedLabel>,
     reason: Option<String>,
 }
 
@@ -209,22 +247,34 @@ struct NamedWire {
     name: String,
 }
 
+/// A signal without a wire.
+#[derive(Serialize)]
+struct NamedLabel {
+    label: u64,
+    name: String,
+}
+
+/// `wire 12 (main.x)`, or the number alone.
+fn place(what: &str, number: impl std::fmt::Display, name: &str) -> String {
+    if name.is_empty() { format!("{what} {number}") } else { format!("{what} {number} ({name})") }
+}
+
 impl Answer {
     fn new(
         circuit: String,
         matrices: &Matrices,
         seed: u64,
         report: Report,
-        name_of: &dyn Fn(usize) -> String,
+        names: &Names,
         statements: Option<Statements>,
     ) -> Answer {
         let ok = report.faults().next().is_none() && statements.as_ref().is_none_or(Statements::ok);
         let Report { rows, wires, given, witnesses, engines, findings } = report;
-        let named = |wire: usize| NamedWire { wire, name: name_of(wire) };
         let findings = findings.into_iter().map(|finding| NamedFinding {
             kind: finding.kind,
-            wires: finding.wires.into_iter().map(named).collect(),
+            wires: finding.wires.into_iter().map(|wire| names.wire(wire)).collect(),
             rows: finding.rows,
+            signals: finding.labels.into_iter().map(|label| names.label(label)).collect(),
             reason: finding.reason,
         });
         Answer {
@@ -234,7 +284,9 @@ impl Answer {
             seed,
             rows,
             wires,
-            given,
+            given: given.len(),
+            inputs: given.into_iter().map(|wire| names.wire(wire)).collect(),
+            inputs_from: names.inputs_from,
             witnesses,
             engines,
             findings: findings.collect(),
@@ -248,6 +300,19 @@ impl Answer {
             "{}: {} rows, {} wires of which {} are inputs, {} good assignments\n",
             self.circuit, self.rows, self.wires, self.given, self.witnesses
         );
+        let from = match self.inputs_from {
+            InputsFrom::Statement => "",
+            InputsFrom::Labels => ", by the labels of the .r1cs file; a .sym file would name and check them",
+            InputsFrom::LabelsAndNames => ", by the labels of the .r1cs file, which agree with the .sym file",
+        };
+        let mut inputs: Vec<String> =
+            self.inputs.iter().take(SHOWN).map(|input| place("wire", input.wire, &input.name)).collect();
+        match self.inputs.len() {
+            0 => inputs.push("none".to_owned()),
+            all if all > SHOWN => inputs.push(format!("{} more (--json shows all)", all - SHOWN)),
+            _ => {}
+        }
+        _ = writeln!(out, "  taken for inputs{from}: {}", inputs.join(", "));
         for EngineReport { engine, counts, findings } in &self.engines {
             let counts: Vec<String> =
                 counts.iter().map(|(name, count)| format!("{} {count}", name.replace('_', " "))).collect();
@@ -307,6 +372,10 @@ const SHOWN: usize = 20;
 impl NamedFinding {
     fn text(&self) -> String {
         let what = match self.kind {
+            Kind::InputDropped => {
+                "this input has no wire: no row uses it, or the compiler replaced it by other wires; compile with --O0 \
+                 to have every input audited"
+            }
             Kind::WireUnused => "in no row",
             Kind::WireDangling => "computed, and used by nothing",
             Kind::RowTrivial => "holds whatever the wires are",
@@ -317,12 +386,10 @@ impl NamedFinding {
             Kind::WiresFree => "can move together",
             Kind::RowIdle => "without it nothing changes",
         };
-        let wires = self.wires.iter().take(8).map(|wire| match wire.name.as_str() {
-            "" => format!("wire {}", wire.wire),
-            name => format!("wire {} ({name})", wire.wire),
-        });
+        let wires = self.wires.iter().take(8).map(|wire| place("wire", wire.wire, &wire.name));
+        let signals = self.signals.iter().map(|signal| place("label", signal.label, &signal.name));
         let rows = self.rows.iter().map(|row| format!("row {row}"));
-        let mut places: Vec<String> = wires.chain(rows).collect();
+        let mut places: Vec<String> = wires.chain(rows).chain(signals).collect();
         if self.wires.len() > 8 {
             places.push(format!("{} more wires", self.wires.len() - 8));
         }

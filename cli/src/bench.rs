@@ -7,12 +7,12 @@ use crate::progress;
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 use veilpass_bench::peak::{Child, Probe};
-use veilpass_bench::{BenchError, Budget, Compare, Event, Options, Report, page, text};
+use veilpass_bench::{BenchError, Budget, Compare, Event, Machine, Options, Report, page, text};
 
 /// What to measure.
 #[derive(Debug, Args)]
 pub struct Bench {
-    /// Less than two minutes in the place of twenty: fewer repetitions, smaller trees
+    /// About two minutes instead of twenty: fewer repetitions, smaller trees
     #[arg(long)]
     quick: bool,
     /// Measure somebody else's in the same run; twice for both. Semaphore is installed through npm (430 MB)
@@ -30,6 +30,9 @@ pub struct Bench {
     /// Measure nothing: take the figures of this JSON, of an earlier run
     #[arg(long, value_name = "JSON", conflicts_with_all = ["quick", "compare", "threads"])]
     from: Option<PathBuf>,
+    /// Measure nothing: say which processor, build and instructions figures would be of
+    #[arg(long, conflicts_with_all = ["quick", "compare", "threads", "out", "from"])]
+    machine: bool,
     /// Do one thing, then say how much memory it took
     #[arg(long, hide = true, conflicts_with_all = ["quick", "compare", "threads", "out", "from"])]
     probe: Option<String>,
@@ -50,6 +53,11 @@ pub fn run(what: &Bench) -> Result<Reply, Failure> {
         let bytes = Probe::from_name(name).map_err(|e| Failure::Usage(e.to_string()))?;
         let bytes = bytes.run().map_err(fault)?.map_or("unknown".to_owned(), |bytes| bytes.to_string());
         return Ok(Reply::raw(bytes.clone(), bytes));
+    }
+    if what.machine {
+        let machine = Machine::here();
+        let text = format!("{}, {} cores, {}\n{}", machine.cpu, machine.cores, machine.os, machine.build());
+        return Reply::new(&machine, text);
     }
     let report = match &what.from {
         Some(file) => {
@@ -86,11 +94,14 @@ fn measured(what: &Bench) -> Result<Report, Failure> {
         child: Some(Child { program, arguments: vec!["bench".into(), "--probe".into()] }),
         semaphore: what.semaphore.clone(),
     };
-    let bar = progress::bar(1, "getting ready");
-    bar.tick();
+    let bar = progress::steps("getting ready");
     let report = veilpass_bench::run(&options, &mut |event| match event {
         Event::Steps(count) => bar.set_length(count as u64),
-        Event::Begins(step) => bar.set_message(step.to_owned()),
+        Event::Begins { step, left } => bar.set_message(match left {
+            None => step.to_owned(),
+            Some(left) if left.as_secs() == 0 => format!("{step} (longer than planned)"),
+            Some(left) => format!("{step} (about {} s left)", left.as_secs()),
+        }),
         Event::Done => bar.inc(1),
     });
     bar.finish_and_clear();

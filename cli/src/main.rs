@@ -9,6 +9,7 @@ mod common;
 mod debug;
 mod demo;
 mod export;
+mod machine;
 mod network;
 mod out;
 mod outcome;
@@ -78,7 +79,7 @@ fn main() -> ExitCode {
     };
     let json = cli.json;
     match form(&cli.command, json) {
-        Ok(form) => outcome::finish(run(cli.command, form), form),
+        Ok(form) => outcome::finish(machine::choose().and_then(|()| run(cli.command, form)), form),
         Err(failure) => outcome::finish(Err(failure), Form { json, aside: false }),
     }
 }

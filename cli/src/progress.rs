@@ -13,6 +13,16 @@ pub fn bar(total: u64, what: &'static str) -> ProgressBar {
     bar
 }
 
+/// A bar over steps of different length, which moves on between them; the message names the step.
+pub fn steps(what: &'static str) -> ProgressBar {
+    let bar = ProgressBar::new(1);
+    let style = ProgressStyle::with_template("[{bar:24}] {pos}/{len} {elapsed} {msg}");
+    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("=> "));
+    bar.set_message(what);
+    bar.enable_steady_tick(Duration::from_millis(500));
+    bar
+}
+
 /// A sign of life for work of unknown length.
 pub fn spinner(what: impl Into<String>) -> ProgressBar {
     let spinner = ProgressBar::new_spinner();

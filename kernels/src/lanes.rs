@@ -3,6 +3,7 @@
 use crate::field::Field;
 use crate::portable::Eight;
 use ark_bn254::{Fq, Fr};
+use std::sync::OnceLock;
 use zeroize::DefaultIsZeroes;
 
 /// Elements in one vector.
@@ -116,6 +117,9 @@ impl Backend for Portable {
     type Fr = Eight<Fr>;
 }
 
+/// What [`Machine::current`] answers.
+static CURRENT: OnceLock<Machine> = OnceLock::new();
+
 /// Which machine computes. Chosen at run time; only what the processor has can be had.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Machine(Kind);
@@ -128,6 +132,21 @@ enum Kind {
 }
 
 impl Machine {
+    /// The machine that this process computes on: the one given to [`Machine::choose`], or else the best that
+    /// the processor has. It is settled by the first call and stays the same until the process ends.
+    pub fn current() -> Machine {
+        *CURRENT.get_or_init(Machine::detect)
+    }
+
+    /// Settles [`Machine::current`]. To be called before anything computes.
+    ///
+    /// # Errors
+    /// The other machine on which this process computes already.
+    pub fn choose(self) -> Result<(), Machine> {
+        let settled = *CURRENT.get_or_init(|| self);
+        if settled == self { Ok(()) } else { Err(settled) }
+    }
+
     /// The best that this processor has.
     pub fn detect() -> Machine {
         #[cfg(target_arch = "x86_64")]

@@ -35,7 +35,12 @@ def read(path):
 
     for _ in range(count):
         rows.append([combination() for _ in range(3)])
-    return wires, range(1 + outputs, 1 + outputs + public + private), rows
+    # The header counts inputs of the source; simplification may have taken some away. Labels tell them: circom 2
+    # numbers outputs, public and private inputs first.
+    labels = struct.unpack(f"<{wires}Q", sections[3])
+    assert labels[: 1 + outputs + public] == tuple(range(1 + outputs + public)), "not numbered as by circom 2"
+    inputs = [w for w, label in enumerate(labels) if outputs < label <= outputs + public + private]
+    return wires, inputs, rows
 
 
 def holds(rows, values):

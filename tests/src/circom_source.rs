@@ -16,17 +16,17 @@ type Entries = [(Fr, usize)];
 /// The source.
 pub fn source(r1cs: &R1cs, names: &[String]) -> String {
     let mut out = String::from("pragma circom 2.0.0;\n\ntemplate Main() {\n");
-    let inputs = r1cs.inputs();
+    let inputs = r1cs.inputs().unwrap_or_else(|e| panic!("{e}"));
+    let is_input = |wire: usize| inputs.public.contains(&wire) || inputs.private.contains(&wire);
     for (wire, name) in names.iter().enumerate().skip(1) {
         let kind = match wire {
-            _ if wire < inputs.start => "signal output",
-            _ if inputs.contains(&wire) => "signal input",
+            _ if wire <= r1cs.outputs => "signal output",
+            _ if is_input(wire) => "signal input",
             _ => "signal",
         };
         line(&mut out, format_args!("{kind} w{wire}; // {name}"));
     }
-    let mut given: Vec<bool> =
-        (0..r1cs.matrices.wires).map(|wire| wire == 0 || inputs.contains(&wire)).collect();
+    let mut given: Vec<bool> = (0..r1cs.matrices.wires).map(|wire| wire == 0 || is_input(wire)).collect();
     let rows = rows(r1cs);
     for (i, [a, b, c]) in rows.iter().enumerate() {
         let mut new: Vec<usize> = [*a, *b, *c].into_iter().flatten().map(|(_, wire)| *wire).collect();
@@ -51,7 +51,7 @@ pub fn source(r1cs: &R1cs, names: &[String]) -> String {
         }
         new.into_iter().for_each(|wire| given[wire] = true);
     }
-    let public: Vec<String> = inputs.take(r1cs.public_inputs).map(|wire| format!("w{wire}")).collect();
+    let public: Vec<String> = inputs.public.iter().map(|wire| format!("w{wire}")).collect();
     let public =
         if public.is_empty() { String::new() } else { format!("{{public [{}]}} ", public.join(", ")) };
     out += &format!("}}\n\ncomponent main {public}= Main();\n");

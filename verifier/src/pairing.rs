@@ -331,7 +331,7 @@ mod tests {
     #[test]
     fn lanes_give_the_verdicts_of_one_product_after_the_other() {
         let (trapdoor, key) = prepared();
-        assert_eq!(key.tables.fixed.is_some(), Machine::detect() != Machine::portable());
+        assert_eq!(key.tables.fixed.is_some(), Machine::current() != Machine::portable());
         let with = |fixed| {
             let mut key = PreparedKey::new(key.key().clone()).unwrap();
             Arc::get_mut(&mut key.tables).unwrap().fixed = fixed;

@@ -98,6 +98,16 @@ pub fn test(root: &Path, long: bool) -> Result<(), String> {
                 program("foreign-proofs", &folder)
             }),
         },
+        Step {
+            name: "params audit over circomlib",
+            budget: 3,
+            run: Box::new(|| {
+                let folder = root.join("target/audit").to_string_lossy().into_owned();
+                let veilpass = root.join("target/debug/veilpass").to_string_lossy().into_owned();
+                cargo(&["build", "--package", "veilpass-cli", "--bin", "veilpass"])?;
+                run(&interop, "node", &["audit.mjs", &folder, &veilpass], &[])
+            }),
+        },
     ];
     let mut report = String::new();
     for step in steps {

@@ -3,7 +3,7 @@
 
 use crate::alone;
 use veilpass_bench::measure::Effort;
-use veilpass_bench::proving::Setting;
+use veilpass_bench::proving::{Ahead, Setting};
 use veilpass_bench::report::{Entry, Impl};
 use veilpass_bench::verifying::Checks;
 use veilpass_bench::{rows, tree};
@@ -52,7 +52,7 @@ fn ratios_stay_where_they_were() {
         Limit(0.5, ("prove_new_platform", OURS), ("prove_cold", OURS)),
         Limit(0.9, ("prove_new_platform_plain", OURS), ("prove_cold", OURS)),
     ];
-    guard(proofs, || setting.measure(1, Effort::of_rounds(2), true).unwrap());
+    guard(proofs, || setting.measure(1, Effort::of_rounds(2), true, &Ahead::default()).unwrap());
     // Usual, in release with the wide instructions: 0.09; 0.46.
     let verdicts = vec![
         Limit(0.8, ("verify_single", OURS), ("verify_single", Impl::Ark)),

@@ -1,5 +1,6 @@
 //! A whole run, as short as can be: its figures mean nothing, its form is that of contract §9.
 
+use std::time::Duration;
 use veilpass_bench::report::{Impl, Report, SCHEMA};
 use veilpass_bench::{Budget, Compare, Event, Options, page, run, text};
 
@@ -14,6 +15,7 @@ fn a_run_gives_a_report_a_page_and_pictures() {
         trees: 0.0,
         largest_tree: 11,
         semaphore: 0.0,
+        total: Some(0.0),
         quick: true,
     };
     let options = Options {
@@ -26,7 +28,10 @@ fn a_run_gives_a_report_a_page_and_pictures() {
     let (mut steps, mut begun, mut done) = (0, 0, 0);
     let report = run(&options, &mut |event| match event {
         Event::Steps(count) => steps = count,
-        Event::Begins(_) => begun += 1,
+        Event::Begins { step, left } => {
+            assert_eq!(left, Some(Duration::ZERO), "{step}");
+            begun += 1;
+        }
         Event::Done => done += 1,
     })
     .unwrap();

@@ -39,7 +39,8 @@ pub fn witnesses(seed: u64) -> Vec<Vec<Fr>> {
 
 /// `attest-v1` with its witnesses and what is accepted of it.
 pub fn subject<'a>(witnesses: &'a [Vec<Fr>], accepted: &'a [Accepted], seed: u64) -> Subject<'a> {
-    Subject { matrices: shape().matrices(), given: given(), witnesses, accepted, chosen: chosen(seed) }
+    let (matrices, given, chosen) = (shape().matrices(), given(), chosen(seed));
+    Subject { matrices, given, dropped: &[], witnesses, accepted, chosen }
 }
 
 /// The random value that wires are changed to, for any circuit.

@@ -65,6 +65,7 @@ impl Control {
         let subject = Subject {
             matrices: &self.matrices,
             given: given(),
+            dropped: &[],
             witnesses: &witnesses,
             accepted: &accepted,
             chosen,

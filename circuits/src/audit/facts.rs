@@ -39,11 +39,12 @@ impl Fact {
         Fact::Product(factors, subtract(c, &[]))
     }
 
-    /// The wire that the row makes a bit by itself.
+    /// The wire that the row makes a bit by itself: `x`, or `1 − x` as circom writes it.
     pub(super) fn bit(&self) -> Option<usize> {
         match self {
             Fact::Boolean(entries) => match entries[..] {
                 [(c, wire)] if c == Fr::ONE && wire != 0 => Some(wire),
+                [(one, 0), (c, wire)] if one == Fr::ONE && c == -Fr::ONE => Some(wire),
                 _ => None,
             },
             _ => None,
@@ -109,6 +110,6 @@ mod tests {
         // x ∈ {0, 2}: L = x/2.
         assert_eq!(read(2), Fact::Boolean(vec![(Fr::from(2u64).inverse().unwrap(), 1)]));
         assert_eq!(read(3), Fact::Product(vec![1], vec![]));
-        assert_eq!([0, 1, 2, 3].map(|row| read(row).bit()), [Some(1), None, None, None]);
+        assert_eq!([0, 1, 2, 3].map(|row| read(row).bit()), [Some(1), Some(1), None, None]);
     }
 }

@@ -14,6 +14,8 @@ pub struct Subject<'a> {
     /// Its inputs, public and private; all other wires should follow from them. Public outputs (a root, a
     /// pseudonym) are left out: that they follow is part of the question.
     pub given: Vec<usize>,
+    /// Labels of inputs of the source that have no wire in these rows.
+    pub dropped: &'a [u64],
     /// Good assignments, typical and extreme ones, wire 0 = 1 first. At least one.
     pub witnesses: &'a [Vec<Fr>],
     /// Findings that are as they should be.
@@ -27,7 +29,7 @@ pub struct Subject<'a> {
 pub struct Accepted {
     /// Which kind.
     pub kind: Kind,
-    /// Of which wire or row.
+    /// Of which wire or row; for [`Kind::InputDropped`], of which label.
     pub at: usize,
     /// Why it is no fault.
     pub reason: String,
@@ -66,6 +68,8 @@ impl Engine {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
+    /// An input of the source that has no wire: no row uses it, or the compiler replaced it by other wires.
+    InputDropped,
     /// A wire in no row.
     WireUnused,
     /// A wire that is computed in one row and used in none.
@@ -90,6 +94,7 @@ impl Kind {
     /// Its name in reports and in lists of accepted findings.
     pub const fn as_str(self) -> &'static str {
         match self {
+            Kind::InputDropped => "input_dropped",
             Kind::WireUnused => "wire_unused",
             Kind::WireDangling => "wire_dangling",
             Kind::RowTrivial => "row_trivial",
@@ -103,7 +108,8 @@ impl Kind {
     }
 
     /// All of them.
-    pub const ALL: [Kind; 9] = [
+    pub const ALL: [Kind; 10] = [
+        Kind::InputDropped,
         Kind::WireUnused,
         Kind::WireDangling,
         Kind::RowTrivial,
@@ -118,7 +124,8 @@ impl Kind {
     /// The engine that finds it.
     pub fn engine(self) -> Engine {
         match self {
-            Kind::WireUnused
+            Kind::InputDropped
+            | Kind::WireUnused
             | Kind::WireDangling
             | Kind::RowTrivial
             | Kind::RowLinear
@@ -140,6 +147,8 @@ pub struct Finding {
     pub wires: Vec<usize>,
     /// The rows concerned.
     pub rows: Vec<usize>,
+    /// Labels of the signals concerned that have no wire.
+    pub labels: Vec<u64>,
     /// Why it is no fault; `None` is a fault.
     pub reason: Option<String>,
 }
@@ -162,8 +171,8 @@ pub struct Report {
     pub rows: usize,
     /// Wires of the circuit, the constant one included.
     pub wires: usize,
-    /// Its inputs, the constant one not counted.
-    pub given: usize,
+    /// Its inputs, the constant one left out.
+    pub given: Vec<usize>,
     /// Good assignments that were used.
     pub witnesses: usize,
     /// Engine by engine.
@@ -196,7 +205,8 @@ pub fn audit(
 
     progress(Engine::Structure, 0, 1);
     let seen = structure(matrices, given());
-    let mut found: Vec<Finding> = Vec::new();
+    let dropped = |label: &u64| Finding { labels: vec![*label], ..finding(Kind::InputDropped, &[], &[]) };
+    let mut found: Vec<Finding> = subject.dropped.iter().map(dropped).collect();
     found.extend(seen.unused.iter().map(|wire| finding(Kind::WireUnused, &[*wire], &[])));
     found.extend(seen.dangling.iter().map(|wire| finding(Kind::WireDangling, &[*wire], &[])));
     found.extend(seen.trivial.iter().map(|row| finding(Kind::RowTrivial, &[], &[*row])));
@@ -259,7 +269,7 @@ pub fn audit(
     Ok(Report {
         rows: matrices.rows(),
         wires: matrices.wires,
-        given: propagation.given().count() - 1,
+        given: propagation.given().filter(|wire| *wire != 0).collect(),
         witnesses: witnesses.len(),
         engines: collected.engines,
         findings: collected.findings,
@@ -267,7 +277,7 @@ pub fn audit(
 }
 
 fn finding(kind: Kind, wires: &[usize], rows: &[usize]) -> Finding {
-    Finding { kind, wires: wires.to_vec(), rows: rows.to_vec(), reason: None }
+    Finding { kind, wires: wires.to_vec(), rows: rows.to_vec(), labels: Vec::new(), reason: None }
 }
 
 struct Collected<'a> {
@@ -285,8 +295,9 @@ impl Collected<'_> {
     ) {
         self.engines.push(EngineReport { engine, counts: counts.into(), findings: found.len() });
         self.findings.extend(found.into_iter().map(|finding| {
-            let at = finding.wires.first().or(finding.rows.first());
-            let accepted = self.accepted.iter().find(|a| a.kind == finding.kind && Some(&a.at) == at);
+            let label = finding.labels.first().and_then(|label| usize::try_from(*label).ok());
+            let at = finding.wires.first().or(finding.rows.first()).copied().or(label);
+            let accepted = self.accepted.iter().find(|a| a.kind == finding.kind && Some(a.at) == at);
             Finding { reason: accepted.map(|a| a.reason.clone()), ..finding }
         }));
     }

@@ -2,6 +2,7 @@
 
 mod attacks;
 mod audit;
+mod audit_circom;
 mod bench;
 mod binary;
 mod demo;
@@ -13,6 +14,7 @@ mod keys;
 mod killed;
 mod known_values;
 mod life;
+mod machine;
 mod odd_files;
 mod outputs;
 mod person;

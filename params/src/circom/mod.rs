@@ -15,10 +15,12 @@
 //! - a file with custom gates is refused: its rows are not all that it says.
 
 mod container;
+mod inputs;
 mod r1cs;
 mod sym;
 mod wtns;
 
+pub use inputs::Inputs;
 pub use r1cs::{R1cs, read_r1cs, write_r1cs};
 pub use sym::{Symbol, read_sym, symbols, write_sym};
 pub use wtns::{read_wtns, write_wtns};
@@ -76,6 +78,14 @@ pub enum FormatError {
     /// Wire 0 has another label than 0, or a label is not below their number.
     #[error("wire {0} has an impossible label")]
     Label(usize),
+    /// The labels do not say which wires the inputs are.
+    #[error(
+        "the file does not say which wires the inputs are, because its signals are not numbered as by circom 2: {0}"
+    )]
+    Inputs(String),
+    /// A `.sym` file that contradicts the circuit.
+    #[error("the names do not belong to this circuit: {0}")]
+    Symbols(String),
     /// Custom gates, which are no rows.
     #[error("the file has custom gates, so its rows are not all that it says")]
     CustomGates,

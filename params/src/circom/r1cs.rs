@@ -20,13 +20,13 @@ const ENTRY: usize = 4 + 32;
 /// A circuit as the circom world writes it down.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct R1cs {
-    /// The rows. Wires: one, public outputs, public inputs, private inputs, all others.
+    /// The rows. Wires: one, public outputs, public inputs, then all others.
     pub matrices: Matrices,
     /// Number of public outputs: public wires that the circuit computes. Ours has none.
     pub outputs: usize,
     /// Number of public inputs, the constant one not included.
     pub public_inputs: usize,
-    /// Number of private inputs.
+    /// Number of private inputs of the source. Some may have no wire: see [`R1cs::inputs`].
     pub private_inputs: usize,
     /// For each wire the number under which a `.sym` file has its names.
     pub labels: Vec<u64>,
@@ -45,12 +45,6 @@ impl R1cs {
             label_count: matrices.wires as u64,
             matrices,
         }
-    }
-
-    /// The public and the private inputs: what an honest prover chooses. Everything else should follow.
-    pub fn inputs(&self) -> std::ops::Range<usize> {
-        let first = 1 + self.outputs;
-        first..first + self.public_inputs + self.private_inputs
     }
 }
 
@@ -95,8 +89,11 @@ pub fn read_r1cs(bytes: &[u8]) -> Result<R1cs, FormatError> {
     let (label_count, rows) = (header.u64()?, header.u32()?);
     header.end()?;
     let public_wires = 1 + u64::from(outputs) + u64::from(public);
-    if public_wires + u64::from(private) > wires.into() {
-        return Err(FormatError::Counts("fewer wires than inputs and outputs"));
+    if public_wires > wires.into() {
+        return Err(FormatError::Counts("fewer wires than public inputs and outputs"));
+    }
+    if public_wires + u64::from(private) > label_count {
+        return Err(FormatError::Counts("fewer labels than inputs and outputs"));
     }
     // No tool writes other files, but none refuses them either.
     for kind in CUSTOM_GATES {

@@ -18,7 +18,7 @@ const PER_THREAD: usize = 256;
 /// `H_8` of each group, in order, on at most so many threads.
 pub fn hash_eights(threads: NonZeroUsize, groups: &[[Fr; INPUTS]]) -> Vec<Fr> {
     static BEST: OnceLock<Hasher> = OnceLock::new();
-    let hasher = BEST.get_or_init(|| Hasher::new(Machine::detect()));
+    let hasher = BEST.get_or_init(|| Hasher::new(Machine::current()));
     let useful = NonZeroUsize::new(groups.len() / PER_THREAD).unwrap_or(NonZeroUsize::MIN);
     spread(threads.min(useful), groups, |part| hasher.hash(part)).concat()
 }

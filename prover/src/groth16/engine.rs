@@ -94,7 +94,7 @@ impl Engine {
     /// Takes a proving key, [`ProvingKey`] or [`PreparedProvingKey`]: the first has been checked against its verifying key
     /// and the circuit's shape. The tables are made when the first proof needs them, or by [`Engine::make_tables`].
     pub fn new(key: impl Into<Bases>) -> Result<Engine, KeyFault> {
-        Engine::on(Machine::detect(), key)
+        Engine::on(Machine::current(), key)
     }
 
     /// On a machine of one's choice: for comparisons.

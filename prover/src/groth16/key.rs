@@ -74,7 +74,7 @@ pub struct PreparedProvingKey {
 impl PreparedProvingKey {
     /// Makes it: about a second of work, for all threads.
     pub fn new(key: &ProvingKey) -> PreparedProvingKey {
-        PreparedProvingKey::on(Machine::detect(), key)
+        PreparedProvingKey::on(Machine::current(), key)
     }
 
     /// On a machine of one's choice: for comparisons.

@@ -103,6 +103,7 @@ fn write(folder: &Path, circuit: &Alone) -> std::io::Result<Value> {
     file("sym", write_sym(&symbols(names)).as_bytes())?;
     file("circom", source(r1cs, names).as_bytes())?;
     file("json", rows(r1cs).to_string().as_bytes())?;
+    let inputs = r1cs.inputs().unwrap_or_else(|e| panic!("{name}: {e}")).wires();
     let mut listed = Vec::new();
     for (i, (what, assignment)) in assignments.iter().enumerate() {
         let broken: Vec<usize> =
@@ -122,7 +123,7 @@ fn write(folder: &Path, circuit: &Alone) -> std::io::Result<Value> {
         "outputs": r1cs.outputs,
         "public": r1cs.public_inputs,
         "private": r1cs.private_inputs,
-        "open": undetermined(&r1cs.matrices, r1cs.inputs()),
+        "open": undetermined(&r1cs.matrices, inputs),
         "assignments": listed,
     }))
 }

@@ -86,7 +86,7 @@ pub(crate) fn walk_alone(machine: Machine, q: G2) -> Option<Vec<Eight>> {
 /// Is this point of the twist in the subgroup? [`g2::in_subgroup`], or where the processor has wide multipliers by the
 /// end of its walk.
 pub(crate) fn is_inside(q: G2) -> bool {
-    let machine = Machine::detect();
+    let machine = Machine::current();
     if machine == Machine::portable() { g2::in_subgroup(q) } else { walk_alone(machine, q).is_some() }
 }
 

@@ -103,7 +103,7 @@ pub(crate) fn product(pairs: &[Pair]) -> Option<Batch> {
     let mut padded = pairs.to_vec();
     let last = *pairs.last()?;
     padded.resize(pairs.len().next_multiple_of(LANES), Pair { counts: false, ..last });
-    let mut batch = Machine::detect().run(Whole(&padded))?;
+    let mut batch = Machine::current().run(Whole(&padded))?;
     batch.in_subgroup.truncate(pairs.len());
     Some(batch)
 }
@@ -136,7 +136,7 @@ struct Inside<'a>(&'a [G2]);
 /// processor can.
 pub(crate) fn in_subgroup(points: &[G2]) -> Vec<bool> {
     let wide =
-        |points: &[G2]| if points.len() < LANES { None } else { Machine::detect().run(Inside(points)) };
+        |points: &[G2]| if points.len() < LANES { None } else { Machine::current().run(Inside(points)) };
     let parts = points.chunks(TOGETHER);
     // One after the other as well where the walk meets a point that its formulas are not for.
     parts.flat_map(|p| wide(p).unwrap_or_else(|| p.iter().map(|q| g2::in_subgroup(*q)).collect())).collect()
@@ -205,7 +205,7 @@ mod tests {
                 assert_eq!(batch.in_subgroup, walked.in_subgroup, "{n}");
                 assert_eq!(batch.f, slow, "{n}");
             } else {
-                assert_eq!(Machine::detect(), Machine::portable(), "no lanes, no test");
+                assert_eq!(Machine::current(), Machine::portable(), "no lanes, no test");
             }
         }
         assert!(product(&[]).is_none());
@@ -222,8 +222,8 @@ mod tests {
                 .collect();
             let slow: Vec<bool> = points.iter().map(|q| g2::in_subgroup(*q)).collect();
             assert_eq!(in_subgroup(&points), slow, "{n}");
-            let lanes = Machine::detect().run(Inside(&points));
-            assert_eq!(lanes.is_some(), Machine::detect() != Machine::portable(), "{n}");
+            let lanes = Machine::current().run(Inside(&points));
+            assert_eq!(lanes.is_some(), Machine::current() != Machine::portable(), "{n}");
             assert!(lanes.is_none_or(|inside| inside == slow), "{n}");
             assert_eq!(slow.iter().filter(|inside| !**inside).count(), (n + 3) / 7);
         }
@@ -238,7 +238,7 @@ mod tests {
             let values = &values[values.len() - n..];
             let slow: Vec<Fe> = values.iter().map(|x| x.root_power()).collect();
             assert_eq!(root_powers(values), slow);
-            let machine = Machine::detect();
+            let machine = Machine::current();
             let one = machine.run(roots::RootPowers::<1>(values));
             let two = machine.run(roots::RootPowers::<2>(values));
             assert!(
@@ -271,7 +271,7 @@ mod tests {
         let a = G1::of(&G1Affine::generator()).unwrap();
         let good = G2::of(&G2Affine::generator()).unwrap();
         let pair = |b| Pair { a, b, weight: Weight::random(&mut StdRng::seed_from_u64(3)), counts: true };
-        let wide = Machine::detect() != Machine::portable();
+        let wide = Machine::current() != Machine::portable();
         assert_eq!(product(&[pair(good), pair(good)]).is_some(), wide);
         let met = product(&[pair(good), pair(small), pair(good)]);
         assert_eq!(met.map(|batch| batch.in_subgroup), wide.then(|| vec![true, false, true]));

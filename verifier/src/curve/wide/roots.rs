@@ -13,9 +13,9 @@ pub(crate) fn root_powers(values: &[Fe]) -> Vec<Fe> {
     let wide = if values.len() < FEW {
         None
     } else if values.len() <= LANES {
-        Machine::detect().run(RootPowers::<1>(values))
+        Machine::current().run(RootPowers::<1>(values))
     } else {
-        Machine::detect().run(RootPowers::<2>(values))
+        Machine::current().run(RootPowers::<2>(values))
     };
     wide.unwrap_or_else(|| values.iter().map(|x| x.root_power()).collect())
 }

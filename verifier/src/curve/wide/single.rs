@@ -24,7 +24,7 @@ pub(crate) struct Fixed {
 impl Fixed {
     /// Two lines for each step. `None` where the processor has no wide multipliers.
     pub(crate) fn of(lines: &[[Line; 2]]) -> Option<Fixed> {
-        let machine = Machine::detect();
+        let machine = Machine::current();
         if machine == Machine::portable() { None } else { Fixed::on(machine, lines) }
     }
 

@@ -11,7 +11,7 @@ const FEW: usize = 12;
 
 /// The sum of these points, if there are many of them and the processor has wide multipliers.
 pub(crate) fn sum(points: &[G1]) -> Option<Jacobian<Fe>> {
-    if points.len() < FEW { None } else { Machine::detect().run_wide(SumOf(points)) }
+    if points.len() < FEW { None } else { Machine::current().run_wide(SumOf(points)) }
 }
 
 /// Eight points in homogeneous coordinates `(X/Z, Y/Z)`; infinity is `(0, 1, 0)`. Values from 0 to 2p.
