@@ -37,6 +37,7 @@ pub fn test(root: &Path, long: bool) -> Result<(), String> {
         cargo(&["run", "--quiet", "--package", "veilpass-tests", "--bin", name, "--", folder])
     };
     let interop = root.join("tests/interop");
+    let client = root.join("tests/client");
     let steps = [
         Step { name: "formatting", budget: 1, run: Box::new(|| cargo(&["fmt", "--all", "--check"])) },
         Step {
@@ -64,6 +65,13 @@ pub fn test(root: &Path, long: bool) -> Result<(), String> {
             name: "tests and doc tests",
             budget: if long { 600 } else { 12 },
             run: Box::new(|| cargo(&["test", "--workspace", "--no-fail-fast"])),
+        },
+        Step {
+            name: "the example of docs/integrate.md",
+            budget: 1,
+            run: Box::new(|| {
+                cargo(&["run", "--quiet", "--package", "veilpass-server", "--example", "memory_sqlite"])
+            }),
         },
         Step {
             name: "parsers under mutated bytes",
@@ -96,6 +104,17 @@ pub fn test(root: &Path, long: bool) -> Result<(), String> {
                 run(&interop, "node", &["formats.mjs", &folder], &[])?;
                 run(&interop, "node", &["groth16.mjs", &folder], &[])?;
                 program("foreign-proofs", &folder)
+            }),
+        },
+        Step {
+            name: "a TypeScript client compiles",
+            budget: 2,
+            run: Box::new(|| {
+                let folder = root.join("target/descriptions").to_string_lossy().into_owned();
+                let package = ["run", "--quiet", "--package", "veilpass-server"];
+                cargo(&[&package[..], &["--example", "descriptions", "--", &folder]].concat())?;
+                run(&client, "npm", &["ci"], &[])?;
+                run(&client, "node", &["check.mjs", &folder], &[])
             }),
         },
     ];
