@@ -48,6 +48,16 @@ pub struct Reply {
     /// Exit 0, or 1 where the document itself says what was refused.
     refused: bool,
     afterwards: Option<Afterwards>,
+    keep: Option<Keep>,
+}
+
+/// What makes a secret count that the answer shows.
+struct Keep(Box<dyn FnOnce() -> Result<(), Failure>>);
+
+impl fmt::Debug for Keep {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Keep")
+    }
 }
 
 /// Work that nobody waits for.
@@ -68,12 +78,17 @@ impl Reply {
 
     /// From JSON that is written already.
     pub fn raw(json: String, text: impl Into<String>) -> Reply {
-        Reply { json, text: text.into(), refused: false, afterwards: None }
+        Reply { json, text: text.into(), refused: false, afterwards: None, keep: None }
     }
 
     /// The document reports refusals: exit 1.
     pub fn refusing(self, refused: bool) -> Reply {
         Reply { refused, ..self }
+    }
+
+    /// The answer shows a secret, which counts only once it is written.
+    pub fn then_keep(self, keep: impl FnOnce() -> Result<(), Failure> + 'static) -> Reply {
+        Reply { keep: Some(Keep(Box::new(keep))), ..self }
     }
 
     /// With work that is done when the answer has been written.
@@ -86,6 +101,16 @@ impl Reply {
 pub fn finish(outcome: Result<Option<Reply>, Failure>, json: bool) -> ExitCode {
     let (document, code, afterwards) = match outcome {
         Ok(None) => return ExitCode::SUCCESS,
+        Ok(Some(Reply { keep: Some(Keep(keep)), json: document, text, .. })) => {
+            let document = if json { document } else { printable(&text) };
+            let mut out = std::io::stdout().lock();
+            let written = writeln!(out, "{document}").and_then(|()| out.flush());
+            let kept = written.map_err(|e| Failure::fault("standard output", e)).and_then(|()| keep());
+            // What was shown is void then, and the failure is told on standard error.
+            let Err(failure) = kept else { return ExitCode::SUCCESS };
+            eprintln!("could not, and what was shown does not count: {}", printable(failure.detail()));
+            return ExitCode::from(3);
+        }
         Ok(Some(reply)) => {
             let document = if json { reply.json } else { printable(&reply.text) };
             (document, u8::from(reply.refused), reply.afterwards)

@@ -8,11 +8,9 @@ use clap::Subcommand;
 use rand::rngs::OsRng;
 use serde_json::json;
 use std::path::PathBuf;
-use veilpass_protocol::json;
-use veilpass_protocol::predicates::Predicates;
 use veilpass_protocol::scope::{Context, Host, LinkKind};
 use veilpass_server::files::{Access, write};
-use veilpass_server::platform::{PlatformKeys, RequestOptions};
+use veilpass_server::platform::{PlatformKeys, RequestOptions, predicates_from_json};
 use veilpass_verifier::VerifyingKey;
 
 /// What a platform does.
@@ -23,6 +21,15 @@ pub enum Platform {
         /// Folder, which must be absent or empty
         #[arg(long)]
         dir: PathBuf,
+    },
+    /// Make a new API token; the one before is void at once, also at a server that runs
+    Token {
+        /// The platform's folder
+        #[arg(long)]
+        dir: PathBuf,
+        /// Make one; there is nothing else to do with tokens
+        #[arg(long, required = true)]
+        new: bool,
     },
     /// Write a request
     Request {
@@ -75,6 +82,11 @@ pub fn run(command: Platform) -> Result<Option<Reply>, Failure> {
             let text = format!("key for the directory: {}\ntoken, shown this once: {}", made.key, made.token);
             Reply::new(&json!({"key": made.key, "token": made.token}), text)
         }
+        Platform::Token { dir, new: _ } => {
+            let new = PlatformKeys::open(&dir).map_err(failure)?.new_token(&mut OsRng);
+            let text = format!("new token, shown this once; the one before is void:\n{}", new.token);
+            Ok(Reply::new(&json!({"token": new.token}), text)?.then_keep(|| new.keep().map_err(failure)))
+        }
         Platform::Request {
             host,
             key,
@@ -91,10 +103,8 @@ pub fn run(command: Platform) -> Result<Option<Reply>, Failure> {
         } => {
             let key = VerifyingKey::from_bytes(&verifying_key(key.as_ref())?);
             let key = key.map_err(|e| Failure::refused(e.code(), &e))?;
-            let syntax = |e: String| Failure::refused("request_syntax", e);
-            let predicates: Predicates =
-                json::parse(predicates.as_bytes()).map_err(|e| syntax(e.to_string()))?;
-            predicates.check_ranges().map_err(|e| syntax(e.to_string()))?;
+            let predicates =
+                predicates_from_json(&predicates).map_err(|e| Failure::refused("request_syntax", e))?;
             let mut options = RequestOptions::new(host, key.circuit_id(), predicates);
             options.link = link;
             options.context = context;

@@ -7,6 +7,7 @@
 pub mod authority;
 pub mod client;
 mod error;
+pub mod explain;
 pub mod files;
 pub mod http;
 pub mod platform;

@@ -28,7 +28,7 @@ pub use import::{ImportProgress, ImportReport, Rejection};
 pub use publish::Published;
 pub use rows::{HEADER as IMPORT_HEADER, ImportCode};
 pub use seal::{Epoch, PlaceOrder};
-pub use service::{AuthorityService, AuthorityServiceError, AuthoritySettings};
+pub use service::{AuthorityService, AuthorityServiceError, AuthoritySettings, description};
 
 pub use crate::store::life::{ApplicationId, Refused, Revision};
 
@@ -227,6 +227,19 @@ impl Authority {
         } else {
             Err(RegistryError::Argument(format!("there is no registrar of the name {name}")))
         }
+    }
+
+    /// The registrars, by name, with the time of the admission.
+    pub async fn registrars(&self) -> Result<Vec<(String, Timestamp)>, RegistryError> {
+        Ok(self.store.registrars().await?)
+    }
+
+    /// Removes a registrar: the token is worth nothing from then on. Applications of the registrar that
+    /// are confirmed are sealed; the others are erased, for who filed them may have held a stolen token.
+    /// Gives how many were erased.
+    pub async fn remove_registrar(&self, name: &str, now: Timestamp) -> Result<u64, RegistryError> {
+        let erased = self.store.remove_registrar(name, now).await?;
+        erased.ok_or_else(|| RegistryError::Argument(format!("there is no registrar of the name {name}")))
     }
 
     /// Notes a removal; it takes effect at the next seal. A pending enrolment can be removed too: it is

@@ -1,6 +1,7 @@
 //! A platform's side: its keys, its requests (contract §5, `platform …`) and its service (contract §8).
 
 mod counts;
+mod described;
 pub(crate) mod desk;
 mod epochs;
 mod health;
@@ -10,8 +11,10 @@ mod request;
 mod routes;
 mod service;
 mod store;
+mod waiting;
 
 pub use inspect::{Inspection, inspect};
-pub use keys::{NewPlatform, PlatformKeys};
-pub use request::{DEFAULT_TTL, MadeRequest, RequestOptions};
+pub use keys::{NewPlatform, NewToken, PlatformKeys};
+pub use request::{DEFAULT_TTL, MadeRequest, RequestOptions, predicates_from_json};
+pub use routes::description;
 pub use service::{EPOCHS_EVERY, PlatformService, PlatformServiceError, PlatformSettings};
