@@ -32,16 +32,22 @@ pub enum Authority {
         #[arg(long)]
         key: Vec<PathBuf>,
     },
-    /// Add a registrar; the token is shown once
+    /// Add a registrar (the token is shown once), list them, or remove one
     Registrar {
         #[arg(long)]
         dir: PathBuf,
         /// The registrar's name
-        #[arg(long)]
-        name: String,
+        #[arg(long, required_unless_present_any = ["list", "remove"])]
+        name: Option<String>,
         /// Another token for a registrar who is there: the one before, lost or stolen, is worth nothing then
-        #[arg(long)]
+        #[arg(long, requires = "name")]
         new_token: bool,
+        /// List the registrars
+        #[arg(long, conflicts_with_all = ["name", "remove"])]
+        list: bool,
+        /// Remove a registrar: the token is void, applications that are not confirmed are erased
+        #[arg(long, value_name = "NAME", conflicts_with = "name")]
+        remove: Option<String>,
         #[command(flatten)]
         clock: WritingClock,
     },
@@ -159,9 +165,11 @@ impl Authority {
                 registry.close().await;
                 return reply.map(Some);
             }
-            Authority::Registrar { dir, name, new_token, clock } => {
-                (dir, Work::Registrar(name, new_token, clock))
-            }
+            Authority::Registrar { dir, name, new_token, list: _, remove, clock } => match (name, remove) {
+                (Some(name), _) => (dir, Work::Registrar(name, new_token, clock)),
+                (None, Some(name)) => (dir, Work::RemoveRegistrar(name, clock)),
+                (None, None) => (dir, Work::Registrars),
+            },
             Authority::Import { dir, file, credentials, clock } => {
                 (dir, Work::Import(file, credentials, clock))
             }
@@ -185,6 +193,8 @@ impl Authority {
 /// What is done on an open registry.
 enum Work {
     Registrar(String, bool, WritingClock),
+    Registrars,
+    RemoveRegistrar(String, WritingClock),
     Import(PathBuf, Option<Out>, WritingClock),
     Seal(bool, WritingClock),
     Remove(NetworkNumber, RemovalReason, WritingClock),
@@ -202,6 +212,25 @@ impl Work {
                 registrar_reply(&new)?.show_once(form)?;
                 registry.keep_registrar(&new, now).await.map_err(|e| void(&e))?;
                 return Ok(None);
+            }
+            Work::Registrars => {
+                let registrars = registry.registrars().await.map_err(failure)?;
+                let lines: Vec<String> =
+                    registrars.iter().map(|(name, since)| format!("{name}, since {since}")).collect();
+                let list: Vec<_> = registrars
+                    .iter()
+                    .map(|(name, since)| json!({"registrar": name, "added_at": since}))
+                    .collect();
+                let text = if lines.is_empty() { "there are no registrars".into() } else { lines.join("\n") };
+                Reply::new(&json!({"registrars": list}), text)
+            }
+            Work::RemoveRegistrar(name, clock) => {
+                let erased = registry.remove_registrar(&name, clock.now()?).await.map_err(failure)?;
+                let text = format!(
+                    "{name} is no registrar any more: the token is void, {erased} unconfirmed applications are \
+                     erased, confirmed ones are sealed"
+                );
+                Reply::new(&json!({"registrar": name, "state": "removed", "erased": erased}), text)
             }
             Work::Import(file, credentials, clock) => {
                 let bar = progress::bar(0, "importing");

@@ -28,9 +28,9 @@ impl Network {
     /// The client.
     pub fn client(&self) -> Result<Client, Failure> {
         let timeout = Duration::from_secs(self.timeout);
-        let defaults = ClientSettings::default();
+        let defaults = ClientSettings::from_environment();
         let connect_timeout = defaults.connect_timeout.min(timeout);
-        let settings = ClientSettings { connect_timeout, timeout, ca_file: self.ca.clone() };
+        let settings = ClientSettings { connect_timeout, timeout, ca_file: self.ca.clone(), ..defaults };
         Client::new(settings).map_err(|e| failure(&e))
     }
 }

@@ -9,11 +9,9 @@ use clap::Subcommand;
 use rand::rngs::OsRng;
 use serde_json::json;
 use std::path::PathBuf;
-use veilpass_protocol::json;
-use veilpass_protocol::predicates::Predicates;
 use veilpass_protocol::scope::{Context, Host, LinkKind};
 use veilpass_server::files::Access;
-use veilpass_server::platform::{PlatformKeys, RequestOptions};
+use veilpass_server::platform::{PlatformKeys, RequestOptions, predicates_from_json};
 use veilpass_server::typed;
 use veilpass_verifier::VerifyingKey;
 
@@ -25,6 +23,15 @@ pub enum Platform {
         /// Folder, which must be absent or empty
         #[arg(long)]
         dir: PathBuf,
+    },
+    /// Make a new API token; the one before is void at once, also at a server that runs
+    Token {
+        /// The platform's folder
+        #[arg(long)]
+        dir: PathBuf,
+        /// Make one; there is nothing else to do with tokens
+        #[arg(long, required = true)]
+        new: bool,
     },
     /// Write a request
     Request {
@@ -90,6 +97,13 @@ pub fn run(command: Platform, form: Form) -> Result<Option<Reply>, Failure> {
             draft.keep().map_err(|e| void(&e))?;
             return Ok(None);
         }
+        Platform::Token { dir, new: _ } => {
+            let new = PlatformKeys::open(&dir).map_err(failure)?.new_token(&mut OsRng);
+            let text = format!("new token, shown this once; the one before is void:\n{}", new.token);
+            Reply::new(&json!({"token": new.token}), text)?.show_once(form)?;
+            new.keep().map_err(|e| void(&e))?;
+            return Ok(None);
+        }
         Platform::Request {
             host,
             key,
@@ -106,10 +120,8 @@ pub fn run(command: Platform, form: Form) -> Result<Option<Reply>, Failure> {
         } => {
             let key = VerifyingKey::from_bytes(&verifying_key(key.as_ref())?);
             let key = key.map_err(|e| Failure::refused(e.code(), &e))?;
-            let syntax = |e: String| Failure::refused("request_syntax", e);
-            let predicates: Predicates =
-                json::parse(predicates.as_bytes()).map_err(|e| syntax(e.to_string()))?;
-            predicates.check_ranges().map_err(|e| syntax(e.to_string()))?;
+            let predicates =
+                predicates_from_json(&predicates).map_err(|e| Failure::refused("request_syntax", e))?;
             let mut options = RequestOptions::new(host, key.circuit_id(), predicates);
             options.link = link;
             options.context = context;

@@ -69,13 +69,30 @@ impl<'de> Deserialize<'de> for Valid {
 
 /// A code or number that can be no value of its attribute, or that would mean "not asked".
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("predicate `{0}` is out of range")]
+#[error("`predicates.{0}` {rule}", rule = range_rule(.0))]
 pub struct PredicateRange(pub &'static str);
+
+fn range_rule(name: &str) -> &'static str {
+    match name {
+        "nationality" => "must be a number from 1 to 999 (ISO 3166-1)",
+        "province" => "must be a number from 1 to 99 (first two digits of GB/T 2260)",
+        "generation_at_most" => "must be 0",
+        _ => "needs `at_least`, `below` or both; ages are 14, 16, 18, 60",
+    }
+}
 
 /// A threshold outside the closed lists (W2, W3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}`: this threshold may not be asked for")]
+#[error("`predicates.{0}` {rule}", rule = threshold_rule(.0))]
 pub struct ThresholdNotAllowed(pub &'static str);
+
+fn threshold_rule(name: &str) -> &'static str {
+    match name {
+        "enrolled_on_or_before" => "must be a 1 January or 1 July at least 180 days before today",
+        "generation_at_most" => "must be 0",
+        _ => "may only name the ages 14, 16, 18, 60, with `at_least` smaller than `below`",
+    }
+}
 
 impl Predicates {
     /// Only "has a valid identity".

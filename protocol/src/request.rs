@@ -35,6 +35,11 @@ pub enum PolicyError {
     /// `period` does not fit `link`.
     #[error("`period` does not fit `link`: 0 for account, the Day of valid_on for none")]
     Period,
+    /// `tokens` whose two numbers were not given.
+    #[error(
+        "`link` \"tokens\" needs `slots` (pseudonyms that a person has in each period, 1 to 65536) and `period` (the number of the period, such as 20414)"
+    )]
+    TokensIncomplete,
     /// A threshold outside the closed lists.
     #[error(transparent)]
     Threshold(#[from] ThresholdNotAllowed),

@@ -1,8 +1,8 @@
 //! The HTTP client of wallets and platforms. It blocks, so that a wallet needs no runtime; services call
 //! it from `spawn_blocking`.
 //!
-//! It goes where it was sent and nowhere else: no redirect is followed (protocol W6), no proxy of the
-//! environment is asked, names under `.localhost` never leave the machine (contract §4), and whatever
+//! It goes where it was sent and nowhere else: no redirect is followed (protocol W6), a proxy is asked only
+//! where the settings name one and never for this machine, names under `.localhost` never leave the machine (contract §4), and whatever
 //! comes back is bounded in length and time.
 
 use rustls::pki_types::CertificateDer;
@@ -12,12 +12,13 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
+use ureq::config::Config;
 use ureq::http::header::{AUTHORIZATION, CONTENT_TYPE, ETAG, HeaderValue, IF_NONE_MATCH};
 use ureq::http::{Request, Response, Uri};
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
 use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
-use ureq::{Agent, Body};
+use ureq::{Agent, Body, Proxy, ProxyProtocol};
 use veilpass_protocol::json;
 use zeroize::Zeroizing;
 
@@ -30,6 +31,52 @@ pub struct ClientSettings {
     pub timeout: Duration,
     /// Certificates that are trusted in place of the web's, as a PEM file.
     pub ca_file: Option<PathBuf>,
+    /// The proxy that other machines are reached through; `None` reaches them directly.
+    pub proxy: Option<ProxySettings>,
+}
+
+/// A proxy, as the environment names it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ProxySettings {
+    /// `http://proxy.example:3128`; it may hold a name and a password.
+    pub url: String,
+    /// Hosts that are reached directly, in the forms of `NO_PROXY`.
+    pub except: Vec<String>,
+}
+
+/// The address may hold a password.
+impl fmt::Debug for ProxySettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ProxySettings").field("except", &self.except).finish_non_exhaustive()
+    }
+}
+
+impl ProxySettings {
+    /// What `HTTPS_PROXY` (else `ALL_PROXY`) and `NO_PROXY` say, in either case of letters. `HTTP_PROXY` is for
+    /// plain HTTP, which goes to this machine only and through no proxy.
+    pub fn from_environment() -> Option<ProxySettings> {
+        ProxySettings::from_variables(|name| std::env::var(name).ok())
+    }
+
+    fn from_variables(variable: impl Fn(&str) -> Option<String>) -> Option<ProxySettings> {
+        let first = |names: [&str; 2]| names.iter().find_map(|name| variable(name).filter(|v| !v.is_empty()));
+        let url = first(["HTTPS_PROXY", "https_proxy"]).or_else(|| first(["ALL_PROXY", "all_proxy"]))?;
+        let except = first(["NO_PROXY", "no_proxy"]).unwrap_or_default();
+        let except = except.split(',').map(|host| host.trim().to_owned()).filter(|host| !host.is_empty());
+        Some(ProxySettings { url, except: except.collect() })
+    }
+
+    fn proxy(&self) -> Result<Proxy, ClientError> {
+        let named = Proxy::new(&self.url).map_err(|_| ClientError::Proxy)?;
+        if !matches!(named.protocol(), ProxyProtocol::Http | ProxyProtocol::Https) {
+            return Err(ClientError::Proxy);
+        }
+        let mut builder = Proxy::builder(named.protocol()).host(named.host()).port(named.port());
+        builder = named.username().into_iter().fold(builder, |builder, name| builder.username(name));
+        builder = named.password().into_iter().fold(builder, |builder, word| builder.password(word));
+        builder = self.except.iter().fold(builder, |builder, host| builder.no_proxy(host));
+        builder.build().map_err(|_| ClientError::Proxy)
+    }
 }
 
 impl Default for ClientSettings {
@@ -38,7 +85,15 @@ impl Default for ClientSettings {
             connect_timeout: Duration::from_secs(10),
             timeout: Duration::from_secs(30),
             ca_file: None,
+            proxy: None,
         }
+    }
+}
+
+impl ClientSettings {
+    /// The defaults, with the proxy that the environment names.
+    pub fn from_environment() -> ClientSettings {
+        ClientSettings { proxy: ProxySettings::from_environment(), ..ClientSettings::default() }
     }
 }
 
@@ -49,6 +104,11 @@ pub enum ClientError {
     /// The file of trusted certificates cannot be used.
     #[error("{0}: {1}")]
     TrustedCertificates(PathBuf, String),
+    /// `HTTPS_PROXY` or `ALL_PROXY` cannot be used. It may hold a password and is not repeated.
+    #[error(
+        "HTTPS_PROXY or ALL_PROXY is not the address of an http or https proxy, such as http://proxy.example:3128"
+    )]
+    Proxy,
     /// This is no address of a server.
     #[error("not an address that is asked: {0}")]
     Address(&'static str),
@@ -143,7 +203,10 @@ impl fmt::Debug for Answer {
 /// A client; clones share its connections.
 #[derive(Debug, Clone)]
 pub struct Client {
-    agent: Agent,
+    /// For this machine.
+    near: Agent,
+    /// For all others, through the proxy if there is one.
+    far: Agent,
 }
 
 impl Client {
@@ -153,21 +216,18 @@ impl Client {
             None => RootCerts::WebPki,
             Some(file) => RootCerts::new_with_certs(&certificates(file)?),
         };
-        let config = Agent::config_builder()
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .proxy(None)
-            .user_agent("veilpass")
-            .accept("*/*")
-            .timeout_connect(Some(settings.connect_timeout))
-            .timeout_global(Some(settings.timeout))
-            // Below the time after which our servers close a connection that nobody uses.
-            .max_idle_age(Duration::from_secs(5))
-            .max_response_header_size(32 * 1024)
-            .tls_config(TlsConfig::builder().root_certs(roots).build())
-            .build();
-        let agent = Agent::with_parts(config, DefaultConnector::default(), Loopback::default());
-        Ok(Client { agent })
+        let proxy = settings.proxy.as_ref().map(ProxySettings::proxy).transpose()?;
+        let tls = TlsConfig::builder().root_certs(roots).build();
+        let agent = |proxy| {
+            Agent::with_parts(
+                config(&settings, &tls, proxy),
+                DefaultConnector::default(),
+                Loopback::default(),
+            )
+        };
+        let near = agent(None);
+        let far = if proxy.is_some() { agent(proxy) } else { near.clone() };
+        Ok(Client { near, far })
     }
 
     /// Gets what is at an address, at most `max` bytes of it.
@@ -219,13 +279,14 @@ impl Client {
         let host = request.uri_ref().and_then(Uri::host).unwrap_or_default().to_owned();
         let body = Zeroizing::new(body);
         let failed = |e| failure(e, &host, max);
+        let agent = if is_this_machine(&host) { &self.near } else { &self.far };
         let has_body = request.method_ref() == Some(&ureq::http::Method::POST);
         let response = if has_body {
             let request = request.body(body.as_slice()).map_err(|_| ClientError::Header)?;
-            self.agent.run(request).map_err(failed)?
+            agent.run(request).map_err(failed)?
         } else {
             let request = request.body(()).map_err(|_| ClientError::Header)?;
-            self.agent.run(request).map_err(failed)?
+            agent.run(request).map_err(failed)?
         };
         let status = response.status().as_u16();
         if (300..400).contains(&status) && !(status == 304 && conditional) {
@@ -233,6 +294,23 @@ impl Client {
         }
         read(response, max).map_err(failed)
     }
+}
+
+/// What both agents have.
+fn config(settings: &ClientSettings, tls: &TlsConfig, proxy: Option<Proxy>) -> Config {
+    Agent::config_builder()
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .proxy(proxy)
+        .user_agent("veilpass")
+        .accept("*/*")
+        .timeout_connect(Some(settings.connect_timeout))
+        .timeout_global(Some(settings.timeout))
+        // Below the time after which our servers close a connection that nobody uses.
+        .max_idle_age(Duration::from_secs(5))
+        .max_response_header_size(32 * 1024)
+        .tls_config(tls.clone())
+        .build()
 }
 
 fn read(mut response: Response<Body>, max: usize) -> Result<Answer, ureq::Error> {
@@ -303,7 +381,7 @@ impl Resolver for Loopback {
     fn resolve(
         &self,
         uri: &Uri,
-        config: &ureq::config::Config,
+        config: &Config,
         timeout: NextTimeout,
     ) -> Result<ResolvedSocketAddrs, ureq::Error> {
         let Some(host) = uri.host().filter(|host| is_localhost(host)) else {
@@ -360,6 +438,30 @@ mod tests {
             "https://id example/",
         ] {
             assert!(matches!(parse(url), Err(ClientError::Address(_))), "{url}");
+        }
+    }
+
+    #[test]
+    fn the_environment_names_a_proxy() {
+        let read = |pairs: &[(&str, &str)]| {
+            ProxySettings::from_variables(|name| {
+                pairs.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
+            })
+        };
+        assert_eq!(read(&[]), None);
+        assert_eq!(read(&[("HTTP_PROXY", "http://p:1"), ("HTTPS_PROXY", "")]), None);
+        let named =
+            read(&[("https_proxy", "http://n:geheim@p.example:3128"), ("NO_PROXY", " a.example ,,.b ")])
+                .unwrap();
+        assert_eq!(named.except, ["a.example", ".b"]);
+        assert!(named.proxy().is_ok() && !format!("{named:?}").contains("geheim"));
+        assert_eq!(
+            read(&[("ALL_PROXY", "http://p:1"), ("HTTPS_PROXY", "http://q:1")]).unwrap().url,
+            "http://q:1"
+        );
+        for bad in ["socks5://p:1", "ftp://p", "http://", "geheim geheim"] {
+            let settings = ProxySettings { url: bad.into(), except: Vec::new() };
+            assert_eq!(settings.proxy().err(), Some(ClientError::Proxy), "{bad}");
         }
     }
 

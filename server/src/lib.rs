@@ -9,6 +9,7 @@ pub mod backup;
 pub mod client;
 mod database;
 mod error;
+pub mod explain;
 pub mod files;
 pub mod http;
 pub mod platform;

@@ -6,7 +6,7 @@ use std::fmt;
 use veilpass_protocol::attributes::{DocumentGroup, Sex};
 use veilpass_protocol::circuit_id::CircuitId;
 use veilpass_protocol::day::{Day, Timestamp};
-use veilpass_protocol::field::Fr;
+use veilpass_protocol::field::{Fr, to_hex};
 use veilpass_protocol::presentation::Presentation;
 use veilpass_protocol::request::Request;
 use veilpass_protocol::statement::Statement;
@@ -95,6 +95,12 @@ impl VerifiedPresentation {
     /// The pseudonym: one per person, scope and slot at a time. Compare it only within one scope.
     pub fn pseudonym(&self) -> &Fr {
         &self.statement.pseudonym
+    }
+
+    /// The pseudonym as text: 64 lower-case hex digits, as the HTTP service tells it. Store this as the name
+    /// of an account.
+    pub fn pseudonym_text(&self) -> String {
+        to_hex(self.pseudonym())
     }
 
     /// The scope that the pseudonym holds for.

@@ -37,6 +37,7 @@ pub fn test(root: &Path, long: bool) -> Result<(), String> {
         cargo(&["run", "--quiet", "--package", "veilpass-tests", "--bin", name, "--", folder])
     };
     let interop = root.join("tests/interop");
+    let client = root.join("tests/client");
     let steps = [
         Step { name: "formatting", budget: 1, run: Box::new(|| cargo(&["fmt", "--all", "--check"])) },
         Step {
@@ -64,6 +65,11 @@ pub fn test(root: &Path, long: bool) -> Result<(), String> {
             name: "tests and doc tests",
             budget: if long { 600 } else { 12 },
             run: Box::new(|| cargo(&["test", "--workspace", "--no-fail-fast"])),
+        },
+        Step {
+            name: "the example of docs/integrate.md",
+            budget: 1,
+            run: Box::new(|| run(root, "target/debug/examples/memory_sqlite", &[], &[])),
         },
         Step {
             name: "parsers under mutated bytes",
@@ -104,8 +110,17 @@ pub fn test(root: &Path, long: bool) -> Result<(), String> {
             run: Box::new(|| {
                 let folder = root.join("target/audit").to_string_lossy().into_owned();
                 let veilpass = root.join("target/debug/veilpass").to_string_lossy().into_owned();
-                cargo(&["build", "--package", "veilpass-cli", "--bin", "veilpass"])?;
                 run(&interop, "node", &["audit.mjs", &folder, &veilpass], &[])
+            }),
+        },
+        Step {
+            name: "a TypeScript client compiles",
+            budget: 2,
+            run: Box::new(|| {
+                let folder = root.join("target/descriptions").to_string_lossy().into_owned();
+                run(root, "target/debug/examples/descriptions", &[&folder], &[])?;
+                run(&client, "npm", &["ci"], &[])?;
+                run(&client, "node", &["check.mjs", &folder], &[])
             }),
         },
     ];

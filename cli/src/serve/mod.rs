@@ -19,6 +19,7 @@ use std::io::Write;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
+use veilpass_server::explain::nearest;
 use veilpass_server::http::{ServeError, Settings, TlsFiles};
 
 /// Lays one layer of settings over another: what the upper says, counts.
@@ -48,8 +49,16 @@ impl Configured {
         let table: toml::Table = toml::from_str(&read_text(path)?).map_err(|e| wrong(&e))?;
         // A name that is misspelt must not be a setting that is silently not made.
         let known = serde_json::to_value(T::default()).map_err(|e| wrong(&e))?;
+        let names = || known.as_object().into_iter().flat_map(|known| known.keys().map(String::as_str));
         if let Some(name) = table.keys().find(|name| known.get(name).is_none()) {
-            return Err(wrong(&format!("there is no setting `{name}`")));
+            let meant = nearest(name, names()).map(|meant| format!("; did you mean `{meant}`?"));
+            return Err(wrong(&format!("there is no setting `{name}`{}", meant.unwrap_or_default())));
+        }
+        // One by one: the reader of all of them does not say which one it stumbled over.
+        for (name, value) in &table {
+            let alone = toml::Table::from_iter([(name.clone(), value.clone())]);
+            let read: Result<T, toml::de::Error> = alone.try_into();
+            read.map_err(|e| wrong(&format!("`{name}`: {}", e.message())))?;
         }
         table.try_into().map_err(|e: toml::de::Error| wrong(&e))
     }
@@ -84,6 +93,9 @@ pub struct Listening {
     /// Seconds for the head of a request [default: 10]
     #[arg(long, value_name = "S", env = "VEILPASS_HEADER_TIMEOUT")]
     header_timeout: Option<u64>,
+    /// Seconds between two requests of one connection [default: 75]
+    #[arg(long, value_name = "S", env = "VEILPASS_IDLE_TIMEOUT")]
+    idle_timeout: Option<u64>,
     /// Seconds for a whole request [default: 20]
     #[arg(long, value_name = "S", env = "VEILPASS_REQUEST_TIMEOUT")]
     request_timeout: Option<u64>,
@@ -113,6 +125,7 @@ impl Listening {
             trusted_proxy,
             max_connections,
             header_timeout,
+            idle_timeout,
             request_timeout,
             shutdown_grace,
             rate_per_second,
@@ -142,6 +155,7 @@ impl Listening {
             trusted_proxies: self.trusted_proxy.clone().unwrap_or_default(),
             max_connections: self.max_connections.unwrap_or(base.max_connections),
             header_timeout: seconds(self.header_timeout, base.header_timeout, "header-timeout")?,
+            idle_timeout: seconds(self.idle_timeout, base.idle_timeout, "idle-timeout")?,
             request_timeout: seconds(self.request_timeout, base.request_timeout, "request-timeout")?,
             shutdown_grace: seconds(self.shutdown_grace, base.shutdown_grace, "shutdown-grace")?,
             rate_per_second: self.rate_per_second.unwrap_or(base.rate_per_second),
@@ -167,6 +181,7 @@ impl From<&Settings> for Listening {
             trusted_proxy: Some(s.trusted_proxies.clone()),
             max_connections: Some(s.max_connections),
             header_timeout: Some(s.header_timeout.as_secs()),
+            idle_timeout: Some(s.idle_timeout.as_secs()),
             request_timeout: Some(s.request_timeout.as_secs()),
             shutdown_grace: Some(s.shutdown_grace.as_secs()),
             rate_per_second: Some(s.rate_per_second),

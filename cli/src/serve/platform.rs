@@ -152,8 +152,9 @@ impl Own {
     }
 
     fn settings(&self, http: http::Settings) -> Result<PlatformSettings, Failure> {
-        let client = Client::new(ClientSettings { ca_file: self.ca.clone(), ..ClientSettings::default() });
-        let client = client.map_err(|e| Failure::Usage(format!("--ca: {e}")))?;
+        let client =
+            Client::new(ClientSettings { ca_file: self.ca.clone(), ..ClientSettings::from_environment() });
+        let client = client.map_err(|e| Failure::Usage(e.to_string()))?;
         let epochs = Published::new(required(&self.epochs, "epochs")?, client);
         let at_least_one = |given: Option<u64>, default: u64, flag: &str| match given {
             Some(0) => Err(Failure::Usage(format!("--{flag} is at least 1 second"))),

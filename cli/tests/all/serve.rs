@@ -133,3 +133,76 @@ fn a_replaced_token_is_worth_nothing() {
     assert_eq!(veilpass(at, "authority registrar --dir A --name Nobody --new-token").exit, 2);
     server.stop();
 }
+
+/// A misspelt name or value in a file says what was meant.
+#[test]
+fn a_file_is_explained() {
+    let place = tempfile::tempdir().unwrap();
+    let at = place.path();
+    authority(at);
+    for (text, words) in [
+        ("seal-evry = 600\n", "there is no setting `seal-evry`; did you mean `seal-every`?"),
+        ("zzz = 600\n", "there is no setting `zzz`"),
+        ("listen = 8443\n", "`listen`: "),
+        ("listen = \"127.0.0.1:0\"\nidle-timeout = \"long\"\n", "`idle-timeout`: "),
+    ] {
+        std::fs::write(at.join("wrong.toml"), text).unwrap();
+        let run = veilpass(at, "authority serve --dir A --check --config wrong.toml");
+        assert_eq!(run.exit, 2, "{text}");
+        assert!(run.stderr.contains(words), "{text}: {}", run.stderr);
+    }
+}
+
+#[test]
+fn registrars_and_tokens_are_replaced_listed_and_removed() {
+    let place = tempfile::tempdir().unwrap();
+    let at = place.path();
+    authority(at);
+    let list = || veilpass(at, "authority registrar --dir A --list").ok()["registrars"].clone();
+    assert_eq!(list(), json!([]));
+    veilpass(at, "authority registrar --dir A --name Hall").ok();
+    assert_eq!(list()[0]["registrar"], "Hall");
+    let removed = veilpass(at, "authority registrar --dir A --remove Hall").ok();
+    assert_eq!(removed, json!({"registrar": "Hall", "state": "removed", "erased": 0}));
+    assert_eq!(list(), json!([]));
+    for wrong in ["", "--remove Hall", "--list --remove Hall", "--list --name Hall", "--list --new-token"] {
+        assert_eq!(veilpass(at, &format!("authority registrar --dir A {wrong}")).exit, 2, "{wrong}");
+    }
+    veilpass(at, "platform keygen --dir P").ok();
+    let hash = || std::fs::read_to_string(at.join("P/token.sha256")).unwrap();
+    let before = hash();
+    let token = text(&veilpass(at, "platform token --dir P --new").ok()["token"]);
+    assert_eq!(token.len(), 43);
+    assert_ne!(hash(), before);
+    // What cannot be shown does not count.
+    let kept = hash();
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let unshown = Command::new(env!("CARGO_BIN_EXE_veilpass"))
+        .args(["platform", "token", "--dir", "P", "--new"])
+        .current_dir(at)
+        .stdout(full)
+        .output()
+        .unwrap();
+    assert_eq!((unshown.status.code(), hash()), (Some(3), kept));
+    assert_eq!(veilpass(at, "platform token --dir P").exit, 2);
+}
+
+#[test]
+fn a_typing_error_in_a_request_is_explained() {
+    let place = tempfile::tempdir().unwrap();
+    let at = place.path();
+    for (predicates, more, words) in [
+        (r#"{"valid":true,"age":18}"#, "", "`predicates.age` must be an object such as {\"at_least\":18}"),
+        (r#"{"valid":true,"agee":{"at_least":18}}"#, "", "did you mean `age`?"),
+        (r#"{"valid":true,"age":{"at_least":21}}"#, "", "ages 14, 16, 18, 60"),
+        (r#"{"valid":true}"#, "--link tokens", "needs `slots`"),
+    ] {
+        let line =
+            format!("platform request --host forum.example --out r.json --predicates {predicates} {more}");
+        let run = veilpass(at, &line);
+        assert_eq!(run.exit, 1, "{line}");
+        let detail = text(&run.json()["error"]["detail"]);
+        assert!(detail.contains(words), "{line}: {detail}");
+    }
+    veilpass(at, "platform request --host forum.example --out r.json --predicates {\"valid\":true}").ok();
+}

@@ -35,7 +35,7 @@ pub use registrars::NewRegistrar;
 pub use restore::Restored;
 pub use rows::{HEADER as IMPORT_HEADER, ImportCode};
 pub use seal::{Epoch, PlaceOrder};
-pub use service::{AuthorityService, AuthorityServiceError, AuthoritySettings};
+pub use service::{AuthorityService, AuthorityServiceError, AuthoritySettings, description};
 
 pub use crate::store::life::{ApplicationId, Refused, Revision};
 

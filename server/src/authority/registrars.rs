@@ -65,6 +65,19 @@ impl Authority {
         self.keep_registrar(&new, now).await?;
         Ok(new.token().to_owned())
     }
+
+    /// The registrars, by name, with the time of the admission.
+    pub async fn registrars(&self) -> Result<Vec<(String, Timestamp)>, RegistryError> {
+        Ok(self.store.registrars().await?)
+    }
+
+    /// Removes a registrar: the token is worth nothing from then on. Applications of the registrar that
+    /// are confirmed are sealed; the others are erased, for who filed them may have held a stolen token.
+    /// Gives how many were erased.
+    pub async fn remove_registrar(&self, name: &str, now: Timestamp) -> Result<u64, RegistryError> {
+        let erased = self.store.remove_registrar(name, now).await?;
+        erased.ok_or_else(|| misnamed(name, true))
+    }
 }
 
 fn misnamed(name: &str, replaces: bool) -> RegistryError {

@@ -1,15 +1,15 @@
-//! The accept loop. `axum::serve` installs no timer, so hyper's own header timeout would do nothing
-//! under it; nor has it a cap.
+//! The accept loop. `axum::serve` has neither a cap on connections nor limits on how long they stand.
 
 use super::metrics::Metrics;
 use super::seats::{Room, Seat};
-use super::stream::Paced;
+use super::stream::{Limits, Paced, Turn};
+use super::tls::Tls;
 use axum::Router;
 use axum::extract::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -19,7 +19,6 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
-use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt;
 
 /// Most bytes and lines of a request's head. A token has 43 characters, an address 16.
@@ -35,11 +34,10 @@ const SHORT_OF_FILES: Duration = Duration::from_millis(50);
 /// A listener with what stands behind it.
 pub(super) struct Front {
     pub(super) listener: TcpListener,
-    pub(super) tls: Option<TlsAcceptor>,
+    pub(super) tls: Option<Arc<Tls>>,
     pub(super) routes: Router,
     pub(super) connections: usize,
-    pub(super) header_timeout: Duration,
-    pub(super) request_timeout: Duration,
+    pub(super) limits: Limits,
     pub(super) grace: Duration,
     pub(super) counts: Option<Metrics>,
 }
@@ -49,25 +47,20 @@ pub(super) struct Front {
 pub(super) struct Caller {
     pub(super) peer: IpAddr,
     pub(super) seat: Arc<Seat>,
+    pub(super) turn: Turn,
 }
 
 /// What every connection needs.
 struct Shared {
-    tls: Option<TlsAcceptor>,
+    tls: Option<Arc<Tls>>,
     routes: Router,
-    header_timeout: Duration,
-    request_timeout: Duration,
+    limits: Limits,
 }
 
 /// Serves until told to stop, and then until what is under way is done or the grace is over.
 pub(super) async fn serve(front: Front, stopping: watch::Receiver<bool>) {
     let room = Room::new(front.connections, front.counts);
-    let shared = Arc::new(Shared {
-        tls: front.tls,
-        routes: front.routes,
-        header_timeout: front.header_timeout,
-        request_timeout: front.request_timeout,
-    });
+    let shared = Arc::new(Shared { tls: front.tls, routes: front.routes, limits: front.limits });
     let mut open = JoinSet::new();
     let mut stop = stopping.clone();
     let accepting = async {
@@ -83,7 +76,11 @@ pub(super) async fn serve(front: Front, stopping: watch::Receiver<bool>) {
                     continue;
                 }
             };
-            let caller = Caller { peer: address.ip().to_canonical(), seat: Arc::new(room.seat().await) };
+            let caller = Caller {
+                peer: address.ip().to_canonical(),
+                seat: Arc::new(room.seat().await),
+                turn: Turn::default(),
+            };
             open.spawn(connection(stream, caller, Arc::clone(&shared), stopping.clone()));
             while open.try_join_next().is_some() {}
         }
@@ -112,7 +109,7 @@ async fn connection(stream: TcpStream, caller: Caller, shared: Arc<Shared>, stop
     let serving = async {
         let Some(tls) = &shared.tls else { return exchange(stream, caller, &shared, stopping).await };
         // Whoever shakes hands too slowly or speaks no TLS is gone without a word, as on the wire.
-        if let Ok(Ok(stream)) = timeout(shared.header_timeout, tls.accept(stream)).await {
+        if let Ok(Ok(stream)) = timeout(shared.limits.head, tls.current().accept(stream)).await {
             exchange(stream, caller, &shared, stopping).await;
         }
     };
@@ -128,14 +125,16 @@ async fn exchange<S: AsyncRead + AsyncWrite + Unpin>(
     shared: &Shared,
     mut stopping: watch::Receiver<bool>,
 ) {
+    let turn = caller.turn.clone();
     let service = service_fn(|mut request: Request<Incoming>| {
+        caller.turn.begin_work();
         request.extensions_mut().insert(caller.clone());
         shared.routes.clone().oneshot(request)
     });
-    let stream = TokioIo::new(Paced::new(stream, shared.request_timeout));
+    let stream = TokioIo::new(Paced::new(stream, turn, shared.limits));
     let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(shared.header_timeout)
+        // `Paced` times heads.
+        .header_read_timeout(None)
         .max_header_size(MAX_HEAD)
         .max_headers(MAX_HEADERS)
         .max_buf_size(BUFFER)

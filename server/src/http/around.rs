@@ -3,14 +3,16 @@
 
 use super::accept::Caller;
 use super::limit::Limiter;
-use super::log::Record;
+use super::log::{NO_ROUTE, Record};
 use super::metrics::Metrics;
+use super::pages::{self, Pages};
+use super::patience::Patience;
 use super::problem::{Problem, ProblemCode};
 use super::seats::Seat;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::{HeaderName, HeaderValue, header};
+use axum::http::{HeaderName, HeaderValue, Method, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use hyper::body::{Body as HttpBody, Bytes, Frame, SizeHint};
@@ -21,7 +23,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
-use tokio::time::timeout;
 
 /// Whether the server is alive is asked by machines on a schedule, from one address.
 const NOT_LIMITED: &str = "/healthz";
@@ -40,6 +41,8 @@ pub(super) struct Around {
     pub(super) request_timeout: Duration,
     /// Where requests are counted; those of the metrics' own listener are neither counted nor logged.
     pub(super) metrics: Option<Metrics>,
+    /// What pages of other origins may call.
+    pub(super) pages: Option<Pages>,
 }
 
 /// Puts it around all routes, and around those that are not there.
@@ -51,14 +54,18 @@ pub(super) fn wrap(routes: Router, around: Around) -> Router {
 
 async fn handle(State(around): State<Arc<Around>>, request: Request, next: Next) -> Response {
     let mut record = Record::begin(&request, around.metrics.clone());
-    let seat = request.extensions().get::<Caller>().map(|caller| Arc::clone(&caller.seat));
-    let response = around.answer(request, next, &record, seat.as_ref()).await;
+    let caller = request.extensions().get::<Caller>().cloned();
+    let open = pages::open(around.pages, record.route());
+    let response = around.answer(request, next, &record, caller.as_ref().map(|c| &c.seat), open).await;
     let mut response = in_form(response);
+    if open.is_some() {
+        pages::share(response.headers_mut());
+    }
     for (name, value) in HEADERS {
         response.headers_mut().entry(name).or_insert(value);
     }
     record.answered(&response);
-    response.map(|inner| Body::new(Leaving { inner, record, seat }))
+    response.map(|inner| Body::new(Leaving { inner, record, caller }))
 }
 
 impl Around {
@@ -68,6 +75,7 @@ impl Around {
         next: Next,
         record: &Record,
         seat: Option<&Arc<Seat>>,
+        open: Option<&'static str>,
     ) -> Response {
         if let Some(limiter) = &self.limiter
             && let Some(caller) = request.extensions().get::<Caller>()
@@ -79,21 +87,25 @@ impl Around {
             }
             return problem.into_response();
         }
-        let request = request.map(|inner| {
+        if request.method() == Method::OPTIONS && record.route() != NO_ROUTE {
+            return pages::options(open, request.headers());
+        }
+        let patience = Patience::default();
+        let mut request = request.map(|inner| {
             let arriving = Arriving { inner, seat: seat.cloned(), bytes: record.bytes_in() };
             if let Some(seat) = seat {
                 if arriving.inner.is_end_stream() { seat.works() } else { seat.waits() }
             }
             Body::new(arriving)
         });
-        match timeout(self.request_timeout, survive(next.run(request))).await {
+        request.extensions_mut().insert(patience.clone());
+        match patience.bound(self.request_timeout, survive(next.run(request))).await {
             Ok(Some(response)) => response,
             Ok(None) => {
                 record.panicked();
                 Problem::unavailable("something went wrong here").into_response()
             }
-            Err(_) => Problem::new("timeout", "the request was not complete, or not answered, in time")
-                .into_response(),
+            Err(late) => late.into_response(),
         }
     }
 }
@@ -165,7 +177,7 @@ impl HttpBody for Arriving {
 struct Leaving {
     inner: Body,
     record: Record,
-    seat: Option<Arc<Seat>>,
+    caller: Option<Caller>,
 }
 
 impl HttpBody for Leaving {
@@ -194,8 +206,9 @@ impl HttpBody for Leaving {
 
 impl Drop for Leaving {
     fn drop(&mut self) {
-        if let Some(seat) = &self.seat {
-            seat.waits();
+        if let Some(caller) = &self.caller {
+            caller.turn.rest();
+            caller.seat.waits();
         }
     }
 }

@@ -45,6 +45,9 @@ where
     tracing_subscriber::registry().with(lines.with_writer(writer).with_filter(ours))
 }
 
+/// In place of a route's template, where a path belongs to no route.
+pub(super) const NO_ROUTE: &str = "-";
+
 /// A request that is being answered; it is logged and counted when this is dropped: after the last byte
 /// of the answer, or when the client has gone.
 pub(super) struct Record {
@@ -64,7 +67,7 @@ impl Record {
         if let Some(metrics) = &metrics {
             metrics.request_begun();
         }
-        let route = request.extensions().get::<MatchedPath>().map_or("-", MatchedPath::as_str);
+        let route = request.extensions().get::<MatchedPath>().map_or(NO_ROUTE, MatchedPath::as_str);
         Record {
             metrics,
             begun: Instant::now(),

@@ -13,6 +13,8 @@ pub mod log;
 pub(crate) mod memory;
 mod metrics;
 pub mod openapi;
+mod pages;
+mod patience;
 mod problem;
 mod received;
 mod seats;
@@ -21,8 +23,10 @@ mod stream;
 mod tls;
 
 pub use metrics::{Counter, Gauge, Metrics, Outcomes};
+pub use pages::Pages;
+pub use patience::Patience;
 pub use problem::{Problem, ProblemCode, ProblemDocument, status_of};
-pub use received::{Bearer, MAX_BODY, Received};
+pub use received::{Bearer, MAX_BODY, NOT_JSON, Received};
 pub use server::{ServeError, Server, Settings, TlsFiles};
 
 use std::time::{SystemTime, UNIX_EPOCH};

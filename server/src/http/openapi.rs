@@ -4,7 +4,7 @@ use axum::Router;
 use axum::http::{HeaderValue, header};
 use axum::middleware::map_response;
 use axum::response::Response;
-use utoipa::openapi::OpenApi;
+use utoipa::openapi::{ObjectBuilder, OpenApi, Schema, Type};
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
 /// The page loads scripts, styles and pictures from beside it and the description from this server; its
@@ -20,6 +20,12 @@ pub fn docs(openapi: OpenApi) -> Router {
     let config = Config::default().validator_url("none").display_operation_id(false);
     let page: Router = SwaggerUi::new("/docs").url("/openapi.json", openapi).config(config).into();
     page.layer(map_response(with_policy))
+}
+
+/// The schema of a closed list of names.
+pub fn one_of<'a>(description: &str, names: impl IntoIterator<Item = &'a str>) -> Schema {
+    let list = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(names));
+    list.description(Some(description)).into()
 }
 
 async fn with_policy(mut response: Response) -> Response {

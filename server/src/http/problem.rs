@@ -38,6 +38,7 @@ pub struct ProblemDocument {
     pub detail: String,
     /// Whose fault it is; platforms only.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub blame: Option<String>,
 }
 
@@ -75,9 +76,23 @@ impl Problem {
         Problem { retry_after: Some(seconds), ..Problem::new("rate_limited", "too many requests") }
     }
 
+    /// The same with the time after which to come again.
+    pub fn retry_after(self, seconds: u64) -> Problem {
+        Problem { retry_after: Some(seconds), ..self }
+    }
+
     /// Whose fault it is, as platforms say (contract §6).
     pub fn with_blame(self, blame: &'static str) -> Problem {
         Problem { blame: Some(blame), ..self }
+    }
+
+    /// Codes that blame a misconfigured server name the caller where the request is the caller's own: then
+    /// the status is 400.
+    pub fn at_caller(self) -> Problem {
+        match self.code {
+            "request_syntax" | "request_policy" => Problem { status: StatusCode::BAD_REQUEST, ..self },
+            _ => self,
+        }
     }
 
     /// The code.

@@ -2,6 +2,7 @@
 //! bearer token. Parsing is the handler's, with the strict reader of the protocol.
 
 use super::Problem;
+use crate::explain;
 use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::header;
@@ -13,6 +14,9 @@ use zeroize::{Zeroize, Zeroizing};
 /// Largest body where nothing larger is due.
 pub const MAX_BODY: usize = 16 * 1024;
 
+/// Why a body under another media type is refused.
+pub const NOT_JSON: &str = "the body must be JSON under `Content-Type: application/json`";
+
 /// A body of at most [`MAX_BODY`] bytes with the media type that it came under.
 pub struct Received {
     /// The media type without its parameters, in lower case; empty if none was named.
@@ -22,17 +26,25 @@ pub struct Received {
 }
 
 impl Received {
-    /// The body as a strict JSON object. The error repeats nothing that was sent.
-    pub fn json<T: serde::de::DeserializeOwned>(&self) -> Result<T, String> {
+    /// The body as a strict JSON object. The error names the member and what it takes, never a value.
+    pub fn json<T: serde::de::DeserializeOwned + utoipa::ToSchema>(&self) -> Result<T, String> {
         if self.media_type != "application/json" {
-            return Err("the body must be application/json".into());
+            return Err(NOT_JSON.into());
         }
-        // The reader's messages quote values and names that were sent: only where it stopped is told.
-        veilpass_protocol::json::parse(&self.bytes).map_err(|e| {
-            let place = place(&e.0).map(|(line, column)| format!(" (line {line}, column {column})"));
-            format!("the body is not the JSON object that this route takes{}", place.unwrap_or_default())
-        })
+        veilpass_protocol::json::parse(&self.bytes)
+            .map_err(|e| explain::object::<T>(&self.bytes).unwrap_or_else(|| in_general(&e.0)))
     }
+}
+
+/// What no schema explains. The reader's messages quote values that were sent: of them, only the name of a
+/// member that stands twice is told, which is one of ours, and otherwise where the reader stopped.
+fn in_general(message: &str) -> String {
+    let twice = message.strip_prefix("duplicate field `").and_then(|rest| rest.split('`').next());
+    if let Some(name) = twice {
+        return format!("`{name}` stands twice");
+    }
+    let place = place(message).map(|(line, column)| format!(" (line {line}, column {column})"));
+    format!("the body is not the JSON object that this route takes{}", place.unwrap_or_default())
 }
 
 /// Where the reader stopped, from the end of its message.

@@ -4,7 +4,9 @@ use super::accept::{self, Front};
 use super::around::{self, Around};
 use super::limit::Limiter;
 use super::metrics::{self, Metrics};
-use super::tls;
+use super::pages::Pages;
+use super::stream::Limits;
+use super::tls::Tls;
 use axum::Router;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::net::{IpAddr, SocketAddr};
@@ -12,8 +14,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
-use tokio_rustls::TlsAcceptor;
 
 /// Files that stay free for the database, for reading and for calls to others.
 const OTHER_FILES: u64 = 64;
@@ -37,8 +39,11 @@ pub struct Settings {
     pub trusted_proxies: Vec<IpAddr>,
     /// Most connections at one time.
     pub max_connections: usize,
-    /// Time for the head of a request.
+    /// Time for the head of a request, from its first byte; a new connection has begun one.
     pub header_timeout: Duration,
+    /// Time between two requests of one connection. Longer than load balancers keep theirs (60 seconds),
+    /// or they send requests into connections that are being closed.
+    pub idle_timeout: Duration,
     /// Time for a whole request: its body, the work, and the answer.
     pub request_timeout: Duration,
     /// Time that requests under way get when the server stops.
@@ -69,6 +74,7 @@ impl Settings {
             trusted_proxies: Vec::new(),
             max_connections: 4096,
             header_timeout: Duration::from_secs(10),
+            idle_timeout: Duration::from_secs(75),
             request_timeout: Duration::from_secs(20),
             shutdown_grace: Duration::from_secs(10),
             rate_per_second: 50,
@@ -80,8 +86,8 @@ impl Settings {
 impl Settings {
     /// Whether they can be: the certificate is read, and plain HTTP goes only where it may. Gives what
     /// speaks TLS, where that is set.
-    fn acceptor(&self) -> Result<Option<TlsAcceptor>, ServeError> {
-        let tls = self.tls.as_ref().map(tls::acceptor).transpose()?;
+    fn acceptor(&self) -> Result<Option<Tls>, ServeError> {
+        let tls = self.tls.clone().map(Tls::open).transpose()?;
         if tls.is_none() && !self.plain_http && !self.listen.ip().to_canonical().is_loopback() {
             return Err(ServeError::PlainHttp(self.listen));
         }
@@ -96,6 +102,10 @@ impl Settings {
     /// Checks them without listening.
     pub fn check(&self) -> Result<(), ServeError> {
         self.acceptor().map(|_| ())
+    }
+
+    fn limits(&self) -> Limits {
+        Limits { head: self.header_timeout, idle: self.idle_timeout, answer: self.request_timeout }
     }
 }
 
@@ -119,16 +129,22 @@ pub struct Server {
     listener: TcpListener,
     address: SocketAddr,
     metrics_listener: Option<(TcpListener, SocketAddr)>,
-    tls: Option<TlsAcceptor>,
+    tls: Option<Arc<Tls>>,
+    hangup: Option<Signal>,
     connections: usize,
     settings: Settings,
     metrics: Metrics,
+    pages: Option<Pages>,
 }
 
 impl Server {
     /// Reads the certificate, if there is one, and listens.
     pub async fn bind(settings: Settings) -> Result<Server, ServeError> {
-        let tls = settings.acceptor()?;
+        let tls = settings.acceptor()?.map(Arc::new);
+        // Caught from here on: uncaught it would end the process.
+        let hangup = signal(SignalKind::hangup())
+            .map_err(|e| tracing::warn!(kind = ?e.kind(), "SIGHUP cannot be caught"))
+            .ok();
         let connections = within_file_limit(settings.max_connections.max(1));
         let (listener, address) = listen(settings.listen).await?;
         let metrics_listener = match settings.metrics {
@@ -140,9 +156,11 @@ impl Server {
             address,
             metrics_listener,
             tls,
+            hangup,
             connections,
             settings,
             metrics: Metrics::new(),
+            pages: None,
         })
     }
 
@@ -156,6 +174,16 @@ impl Server {
         self.metrics_listener.as_ref().map(|(_, address)| *address)
     }
 
+    /// Opens routes to pages of other origins.
+    pub fn with_pages(self, pages: Pages) -> Server {
+        Server { pages: Some(pages), ..self }
+    }
+
+    /// How many connections it takes at one time, within the limit of open files.
+    pub fn connections(&self) -> usize {
+        self.connections
+    }
+
     /// What it counts; services add their own.
     pub fn metrics(&self) -> Metrics {
         self.metrics.clone()
@@ -164,20 +192,21 @@ impl Server {
     /// Serves until `shutdown` is ready; requests under way are then finished for at most
     /// [`Settings::shutdown_grace`].
     pub async fn run(self, routes: Router, shutdown: impl Future<Output = ()>) -> Result<(), ServeError> {
+        let limits = self.settings.limits();
         let Settings { rate_per_second, rate_burst, trusted_proxies, .. } = self.settings;
         let limiter = Limiter::new(rate_per_second, rate_burst, trusted_proxies).map(Arc::new);
         let around = Around {
             limiter: limiter.clone(),
             request_timeout: self.settings.request_timeout,
             metrics: Some(self.metrics.clone()),
+            pages: self.pages,
         };
         let front = Front {
             listener: self.listener,
-            tls: self.tls,
+            tls: self.tls.clone(),
             routes: around::wrap(routes, around),
             connections: self.connections,
-            header_timeout: self.settings.header_timeout,
-            request_timeout: self.settings.request_timeout,
+            limits,
             grace: self.settings.shutdown_grace,
             counts: Some(self.metrics.clone()),
         };
@@ -186,11 +215,15 @@ impl Server {
             tls: None,
             routes: around::wrap(
                 metrics::routes(self.metrics),
-                Around { limiter: None, request_timeout: self.settings.request_timeout, metrics: None },
+                Around {
+                    limiter: None,
+                    request_timeout: self.settings.request_timeout,
+                    metrics: None,
+                    pages: None,
+                },
             ),
             connections: METRICS_CONNECTIONS,
-            header_timeout: self.settings.header_timeout,
-            request_timeout: self.settings.request_timeout,
+            limits,
             grace: Duration::ZERO,
             counts: None,
         });
@@ -206,12 +239,28 @@ impl Server {
             }
         };
         let end = async {
-            shutdown.await;
+            tokio::select! {
+                () = shutdown => {},
+                () = reload(self.tls, self.hangup) => {},
+            }
             stop.send_replace(true);
         };
         tokio::join!(accept::serve(front, stopping.clone()), side, tidy, end);
         Ok(())
     }
+}
+
+/// Reads the certificate again at each SIGHUP; never ready.
+async fn reload(tls: Option<Arc<Tls>>, hangup: Option<Signal>) {
+    if let Some(mut hangup) = hangup {
+        while hangup.recv().await.is_some() {
+            match tls.clone() {
+                Some(tls) => drop(tokio::task::spawn_blocking(move || tls.reload()).await),
+                None => tracing::info!("SIGHUP: there is no TLS certificate to read again"),
+            }
+        }
+    }
+    std::future::pending().await
 }
 
 async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), ServeError> {

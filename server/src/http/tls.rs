@@ -5,11 +5,40 @@ use rustls::ServerConfig;
 use rustls::crypto::ring;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use tokio_rustls::TlsAcceptor;
 
-/// Reads the files.
-pub(super) fn acceptor(files: &TlsFiles) -> Result<TlsAcceptor, ServeError> {
+/// A certificate that can be exchanged while the server runs.
+pub(super) struct Tls {
+    files: TlsFiles,
+    current: RwLock<TlsAcceptor>,
+}
+
+impl Tls {
+    /// Reads the files.
+    pub(super) fn open(files: TlsFiles) -> Result<Tls, ServeError> {
+        let current = RwLock::new(acceptor(&files)?);
+        Ok(Tls { files, current })
+    }
+
+    /// What new connections are accepted with.
+    pub(super) fn current(&self) -> TlsAcceptor {
+        self.current.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Reads the files again. If they are not good, what was read before stays in use.
+    pub(super) fn reload(&self) {
+        match acceptor(&self.files) {
+            Ok(new) => {
+                *self.current.write().unwrap_or_else(PoisonError::into_inner) = new;
+                tracing::info!("the TLS certificate was read again");
+            }
+            Err(e) => tracing::error!("the TLS certificate in use stays, the new one is not good: {e}"),
+        }
+    }
+}
+
+fn acceptor(files: &TlsFiles) -> Result<TlsAcceptor, ServeError> {
     let certificate = |what| ServeError::Tls(files.certificate.clone(), what);
     let key = |what| ServeError::Tls(files.key.clone(), what);
     let chain: Result<Vec<_>, _> = CertificateDer::pem_file_iter(&files.certificate)

@@ -13,6 +13,7 @@ pub struct Counts {
     readings: Outcomes,
     epoch: Gauge,
     sealed_at: Gauge,
+    contradictions: Gauge,
 }
 
 impl Counts {
@@ -25,13 +26,19 @@ impl Counts {
             epoch: metrics.gauge("platform_epoch", "Number of the newest epoch in use"),
             sealed_at: metrics
                 .gauge("platform_epoch_sealed_at_seconds", "When that was sealed, in seconds since 1970"),
+            contradictions: metrics.gauge(
+                "platform_epoch_contradictions",
+                "Pairs of notes that the authority signed and that contradict each other; alert above 0",
+            ),
         }
     }
 
     /// What a reading of the newest epoch brought.
     pub fn read(&self, outcome: &Result<(), FollowError>, follower: &Follower) {
         self.readings.count(outcome.as_ref().map_or_else(FollowError::code, |()| "ok"));
-        if let Some(newest) = follower.following().epochs.newest() {
+        let epochs = follower.following().epochs;
+        self.contradictions.set(i64::try_from(epochs.equivocations().len()).unwrap_or(i64::MAX));
+        if let Some(newest) = epochs.newest() {
             self.epoch.set(i64::try_from(newest.epoch).unwrap_or(i64::MAX));
             self.sealed_at.set(i64::try_from(newest.sealed_at.seconds()).unwrap_or(i64::MAX));
         }

@@ -1,10 +1,14 @@
 //! The platform's desk: it asks, takes answers and tells their outcome (contract §8). Nothing in here
 //! knows HTTP; the time and the generator are arguments.
 
+use super::described::WantedDoc;
 use super::epochs::Follower;
+use super::keys::read_token_hash;
 use super::store::{NewRow, PlatformStore, RequestState, StoredRequest};
+use super::waiting::Waiting;
 use super::{PlatformKeys, RequestOptions};
 use crate::error::RegistryError;
+use crate::explain;
 use crate::store::StoreError;
 use crate::token;
 use rand::{CryptoRng, RngCore};
@@ -93,8 +97,8 @@ impl Taken {
 /// What became of a request, as its maker is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
-    /// Nobody has answered yet.
-    Pending,
+    /// Nobody has answered yet; the request can be answered until then.
+    Pending(Timestamp),
     /// A presentation was accepted, under this pseudonym.
     Accepted(veilpass_protocol::field::Fr),
     /// Five tries were refused, the last with this code.
@@ -128,6 +132,13 @@ pub enum DeskError {
     Internal(String),
 }
 
+impl DeskError {
+    /// `request_syntax`, with words.
+    pub fn syntax(what: impl Into<String>) -> DeskError {
+        VerifyError::from(Misconfigured::RequestSyntax(what.into())).into()
+    }
+}
+
 /// Settings of a desk.
 #[derive(Debug, Clone)]
 pub struct DeskSettings {
@@ -139,6 +150,8 @@ pub struct DeskSettings {
     pub circuit: CircuitId,
     /// Seconds until a request expires.
     pub ttl: u64,
+    /// Clients that may wait for an outcome at one time.
+    pub waiting: usize,
 }
 
 /// The platform's desk.
@@ -150,6 +163,7 @@ pub struct Desk {
     store: PlatformStore,
     epochs: Arc<Follower>,
     processors: Arc<Semaphore>,
+    waiting: Arc<Waiting>,
 }
 
 impl Desk {
@@ -163,21 +177,32 @@ impl Desk {
     ) -> Desk {
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
         let processors = Arc::new(Semaphore::new(processors));
-        Desk { settings, keys, verifier: Arc::new(verifier), store, epochs, processors }
+        let waiting = Waiting::new(settings.waiting);
+        Desk { settings, keys, verifier: Arc::new(verifier), store, epochs, processors, waiting }
     }
 
-    /// Hash of the platform token; compare in constant time.
-    pub fn token_hash(&self) -> &[u8; 32] {
-        self.keys.token_hash()
+    /// Who waits for an outcome.
+    pub fn waiting(&self) -> &Arc<Waiting> {
+        &self.waiting
+    }
+
+    /// Whether this is the platform's token. It is looked up for each request: the one before a new token
+    /// is void at once.
+    pub async fn is_token(&self, given: &str) -> Result<bool, DeskError> {
+        let (file, given) = (self.keys.token_file().to_owned(), token::hash(given));
+        let stored = tokio::task::spawn_blocking(move || read_token_hash(&file)).await;
+        let stored = stored.map_err(|e| DeskError::Internal(e.to_string()))?;
+        Ok(same(&given, &stored.map_err(|e| DeskError::Internal(e.to_string()))?))
     }
 
     /// Reads what the platform's program wants.
     pub fn wanted(body: &[u8]) -> Result<Wanted, DeskError> {
-        let syntax = |e: String| VerifyError::from(Misconfigured::RequestSyntax(e));
-        let wanted: Wanted = json::parse(body).map_err(|e| syntax(e.to_string()))?;
-        wanted.predicates.check_ranges().map_err(|e| syntax(e.to_string()))?;
+        let wanted: Wanted = json::parse(body).map_err(|e| {
+            DeskError::syntax(explain::object::<WantedDoc>(body).unwrap_or_else(|| e.to_string()))
+        })?;
+        wanted.predicates.check_ranges().map_err(|e| DeskError::syntax(e.to_string()))?;
         if wanted.period.is_some_and(|period| period > MAX_PERIOD) {
-            return Err(syntax("`period` is above 2^53 - 1".into()).into());
+            return Err(DeskError::syntax("`period` is above 2^53 - 1"));
         }
         Ok(wanted)
     }
@@ -233,6 +258,7 @@ impl Desk {
         if form == Form::Json && is_decline(body) {
             not_expired(&stored.request, now)?;
             let first = self.store.decline(id).await?;
+            self.waiting.wake(id);
             return if first { Ok(Taken::Declined) } else { Err(replayed()) };
         }
         let epochs = self.epochs.usable(now).map_err(VerifyError::from)?;
@@ -274,6 +300,13 @@ impl Desk {
     }
 
     async fn check(self: Arc<Self>, check: ProofCheck) -> Result<Taken, DeskError> {
+        let id = check.id.clone();
+        let taken = self.judge(check).await;
+        self.waiting.wake(&id);
+        taken
+    }
+
+    async fn judge(&self, check: ProofCheck) -> Result<Taken, DeskError> {
         let ProofCheck { id, stored, body, epochs, permit, now } = check;
         // While this one waited, others may have used the request up.
         if !self.store.is_pending(&id).await? {
@@ -302,6 +335,7 @@ impl Desk {
         let late = matches!(e, VerifyError::Unacceptable(Unacceptable::RequestExpired(_)));
         if e.blame() != Blame::Misconfigured && !late {
             self.store.refuse(id, e.code()).await?;
+            self.waiting.wake(id);
         }
         Ok(e.into())
     }
@@ -315,7 +349,7 @@ impl Desk {
         let damaged = |what| DeskError::Store(StoreError::Damaged(what));
         Ok(match stored.state {
             RequestState::Pending if now >= stored.request.expires_at => Outcome::Expired,
-            RequestState::Pending => Outcome::Pending,
+            RequestState::Pending => Outcome::Pending(stored.request.expires_at),
             RequestState::Declined => Outcome::Declined,
             RequestState::Accepted => {
                 Outcome::Accepted(stored.pseudonym.ok_or_else(|| damaged("an accepted request"))?)

@@ -9,7 +9,7 @@ use ed25519_dalek::{SigningKey, VerifyingKey};
 use rand::{CryptoRng, RngCore};
 use std::fmt;
 use std::io::ErrorKind;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use veilpass_protocol::field::hex32;
 use veilpass_protocol::json::base64url;
 use zeroize::Zeroizing;
@@ -66,7 +66,7 @@ fn occupied(e: files::FileError, folder: &str) -> RegistryError {
 #[derive(Debug)]
 pub struct PlatformKeys {
     signing: SigningKey,
-    token_hash: [u8; 32],
+    token_file: PathBuf,
 }
 
 impl PlatformKeys {
@@ -108,9 +108,15 @@ impl PlatformKeys {
         });
         let text = Zeroizing::new(text?);
         let signing = decode(&text).ok_or_else(|| bad(REQUEST_KEY))?;
-        let hash = files::read_text(&folder.join(TOKEN_HASH))?;
-        let token_hash = hash.strip_suffix('\n').and_then(hex32).ok_or_else(|| bad(TOKEN_HASH))?;
-        Ok(PlatformKeys { signing, token_hash })
+        let token_file = folder.join(TOKEN_HASH);
+        read_token_hash(&token_file)?;
+        Ok(PlatformKeys { signing, token_file })
+    }
+
+    /// Another API token for the platform whose folder this is. It counts when it is kept.
+    pub fn new_token<R: RngCore + CryptoRng>(&self, rng: &mut R) -> NewToken {
+        let (token, hash) = token::generate(rng);
+        NewToken { token, hash, file: self.token_file.clone() }
     }
 
     /// The key that wallets find in the directory.
@@ -123,10 +129,34 @@ impl PlatformKeys {
         &self.signing
     }
 
-    /// SHA-256 of the token ([`token::hash`]); compare in constant time.
-    pub fn token_hash(&self) -> &[u8; 32] {
-        &self.token_hash
+    /// The file with the hash of the API token. It is read for each request, so that a new token counts
+    /// at once.
+    pub fn token_file(&self) -> &Path {
+        &self.token_file
     }
+}
+
+/// An API token that is to be shown before it counts.
+pub struct NewToken {
+    /// The token.
+    pub token: String,
+    hash: [u8; 32],
+    file: PathBuf,
+}
+
+impl NewToken {
+    /// Puts it in place of the token before, which is void from then on, also at a server that runs.
+    pub fn keep(self) -> Result<(), RegistryError> {
+        let hash = format!("{}\n", hex::encode(self.hash));
+        Ok(files::write(&self.file, hash.as_bytes(), Access::Private)?)
+    }
+}
+
+/// SHA-256 of the token ([`token::hash`]); compare in constant time.
+pub fn read_token_hash(file: &Path) -> Result<[u8; 32], RegistryError> {
+    let text = files::read_text(file)?;
+    let bad = || RegistryError::NotOurs(format!("{} is not in its form", file.display()));
+    text.strip_suffix('\n').and_then(hex32).ok_or_else(bad)
 }
 
 fn encode(key: &SigningKey) -> Zeroizing<String> {

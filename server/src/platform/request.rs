@@ -1,13 +1,16 @@
 //! Making a request.
 
 use super::PlatformKeys;
+use super::described::PredicatesDoc;
 use crate::error::RegistryError;
+use crate::explain;
 use rand::{CryptoRng, RngCore};
 use veilpass_protocol::challenge::Nonce;
 use veilpass_protocol::circuit_id::CircuitId;
 use veilpass_protocol::day::{Day, Timestamp};
+use veilpass_protocol::json;
 use veilpass_protocol::predicates::Predicates;
-use veilpass_protocol::request::{NewRequest, Request, SignedRequest};
+use veilpass_protocol::request::{NewRequest, PolicyError, Request, SignedRequest};
 use veilpass_protocol::scope::{Context, Host, LinkKind, NONE_SLOTS};
 
 /// Seconds for which a request can be answered, where nothing else is said.
@@ -26,9 +29,9 @@ pub struct RequestOptions {
     pub link: LinkKind,
     /// The platform's own subdivision; empty by default.
     pub context: Context,
-    /// By default 0, for `none` the day.
+    /// 0 for `account`, the day for `none`; `tokens` has no default.
     pub period: Option<u64>,
-    /// By default 1, for `none` 65,536.
+    /// 1 for `account`, 65,536 for `none`; `tokens` has no default.
     pub slots: Option<u32>,
     /// By default `https://<host>/v1/requests/<random id>/presentation`.
     pub response_uri: Option<String>,
@@ -83,8 +86,11 @@ impl RequestOptions {
         let nonce = Nonce::new(&random()).map_err(|e| RegistryError::Internal(e.to_string()))?;
         let id = hex::encode(random());
         let valid_on = Day::of(now);
+        if self.link == LinkKind::Tokens && (self.slots.is_none() || self.period.is_none()) {
+            return Err(PolicyError::TokensIncomplete.into());
+        }
         let (slots, period) = match self.link {
-            LinkKind::Account | LinkKind::Tokens => (1, 0),
+            LinkKind::Account | LinkKind::Tokens => (1, 0), // `tokens` has named both
             LinkKind::None => (NONE_SLOTS, u64::from(valid_on.number())),
         };
         let response_uri = self
@@ -106,4 +112,14 @@ impl RequestOptions {
         let signed = keys.map(|keys| SignedRequest::sign(&request, keys.signing_key()));
         Ok(MadeRequest { request, signed })
     }
+}
+
+/// Reads predicates. The error says which member is wrong and what it takes, as seen from a request.
+pub fn predicates_from_json(text: &str) -> Result<Predicates, String> {
+    let read: Result<Predicates, _> = json::parse(text.as_bytes());
+    let predicates = read.map_err(|e| {
+        explain::within::<PredicatesDoc>(text.as_bytes(), "predicates").unwrap_or_else(|| e.to_string())
+    })?;
+    predicates.check_ranges().map_err(|e| e.to_string())?;
+    Ok(predicates)
 }

@@ -1,21 +1,26 @@
 //! The platform's routes, as contract §8 has them.
 
 use super::counts::Counts;
-use super::desk::{Asked, Desk, DeskError, Form, Outcome, same};
+use super::described::{AnswerDoc, RequestDoc, WantedDoc};
+use super::desk::{Asked, Desk, DeskError, Form, Outcome};
 use super::epochs::Follower;
 use super::health::{__path_healthz, __path_readyz, healthz, readyz};
 use super::store::PlatformStore;
-use crate::http::{Bearer, Problem, ProblemDocument, Received, now};
-use crate::token;
+use super::waiting::MAX_WAIT;
+use crate::http::openapi::one_of;
+use crate::http::{Bearer, NOT_JSON, Patience, Problem, ProblemDocument, Received, now};
 use axum::extract::rejection::PathRejection;
 use axum::extract::{FromRequestParts, Path, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use rand::rngs::OsRng;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
+use utoipa::openapi::Schema;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::{Modify, OpenApi, ToSchema, openapi};
 use utoipa_axum::router::OpenApiRouter;
@@ -44,6 +49,12 @@ pub struct Shared {
 #[derive(OpenApi)]
 #[openapi(
     info(title = "Veilpass platform", description = "Requests, presentations and results (contract §8)."),
+    servers((url = "/", description = "The platform that serves this description")),
+    tags(
+        (name = "platform", description = "The platform's own program, with its tokens"),
+        (name = "wallets", description = "Wallets; open to pages of other origins"),
+        (name = "server", description = "How the server is"),
+    ),
     modifiers(&Tokens)
 )]
 struct Description;
@@ -61,8 +72,27 @@ impl Modify for Tokens {
     }
 }
 
+/// What pages of other origins may call: the routes of wallets. `POST /v1/requests` and the result take
+/// tokens of the platform's own program (ADR 16).
+pub fn pages(route: &str) -> Option<&'static str> {
+    match route {
+        "/v1/requests/{id}" => Some("GET, HEAD"),
+        "/v1/requests/{id}/presentation" => Some("POST"),
+        _ => None,
+    }
+}
+
 /// Every route, with its description.
 pub fn routes(shared: Shared) -> OpenApiRouter {
+    described().with_state(shared)
+}
+
+/// What `/openapi.json` says of a platform.
+pub fn description() -> String {
+    json::to_string(&described().into_openapi())
+}
+
+fn described() -> OpenApiRouter<Shared> {
     OpenApiRouter::with_openapi(Description::openapi())
         .routes(routes!(ask))
         .routes(routes!(signed_request))
@@ -70,7 +100,6 @@ pub fn routes(shared: Shared) -> OpenApiRouter {
         .routes(routes!(result))
         .routes(routes!(healthz))
         .routes(routes!(readyz))
-        .with_state(shared)
 }
 
 impl From<DeskError> for Problem {
@@ -93,7 +122,7 @@ impl From<DeskError> for Problem {
 }
 
 /// Longest text of a reader that is passed on.
-const LONGEST_DETAIL: usize = 200;
+const LONGEST_DETAIL: usize = 400;
 
 /// Readers quote what they stumble over, and a presentation holds a pseudonym: nothing of it goes back.
 fn detail(e: &VerifyError) -> String {
@@ -116,7 +145,7 @@ impl FromRequestParts<Shared> for Platform {
 
     async fn from_request_parts(parts: &mut Parts, shared: &Shared) -> Result<Platform, Problem> {
         let Bearer(token) = Bearer::from_request_parts(parts, shared).await?;
-        let known = same(&token::hash(&token), shared.desk.token_hash());
+        let known = shared.desk.is_token(&token).await?;
         if known { Ok(Platform) } else { Err(Problem::unauthorised()) }
     }
 }
@@ -145,30 +174,9 @@ pub fn document<T: Serialize>(status: StatusCode, value: &T) -> Response {
     response
 }
 
-/// What is asked. Only `predicates` is required.
-#[derive(ToSchema)]
-#[schema(as = NewRequest)]
-#[allow(dead_code)] // the description of `desk::Wanted`
-struct WantedDoc {
-    /// `valid` (true) and any of `age`, `sex`, `documents`, `nationality`, `province`,
-    /// `enrolled_on_or_before`, `generation_at_most`
-    #[schema(value_type = Object, example = json!({"valid": true, "age": {"at_least": 18}}))]
-    predicates: (),
-    /// `none` (two visits do not meet), `tokens` (n pseudonyms a period) or `account` (one that lasts)
-    #[schema(default = "none")]
-    link: Option<String>,
-    /// The platform's own subdivision, part of the pseudonym's scope
-    context: Option<String>,
-    /// Period of `tokens`
-    period: Option<u64>,
-    /// Pseudonyms a period, of `tokens`
-    slots: Option<u32>,
-    /// A pseudonym is accepted one time in its scope (`tokens` and `none` imply it)
-    once: Option<bool>,
-}
-
 /// A new request.
 #[derive(Serialize, ToSchema)]
+#[schema(as = RequestMade)]
 struct NewRequestMade<'a> {
     /// Names it in the other routes.
     id: &'a str,
@@ -177,7 +185,7 @@ struct NewRequestMade<'a> {
     /// Give this address to the wallet.
     request_uri: &'a str,
     /// The request itself.
-    #[schema(value_type = Object)]
+    #[schema(value_type = RequestDoc)]
     request: Box<RawValue>,
 }
 
@@ -185,22 +193,26 @@ struct NewRequestMade<'a> {
 #[utoipa::path(
     post,
     path = "/v1/requests",
-    request_body(content = inline(WantedDoc), content_type = "application/json"),
+    tag = "platform",
+    request_body(content = WantedDoc, content_type = "application/json"),
     security(("platform_token" = [])),
     responses(
-        (status = 201, description = "The request was made", body = inline(NewRequestMade<'static>)),
+        (status = 201, description = "The request was made", body = NewRequestMade<'static>),
+        (status = 400, description = "`request_syntax`, `request_policy`; `detail` names the member and what it takes", body = ProblemDocument, content_type = "application/problem+json"),
         (status = 401, description = "`unauthorised`", body = ProblemDocument, content_type = "application/problem+json"),
         (status = 413, description = "`too_large`", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 503, description = "`request_syntax`, `request_policy`, `unavailable`", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 503, description = "`unavailable`", body = ProblemDocument, content_type = "application/problem+json"),
     )
 )]
 async fn ask(State(shared): State<Shared>, _: Platform, received: Received) -> Result<Response, Problem> {
+    // Both are the caller's to mend, and asking again unchanged does not help: 400, whatever their class.
+    let wrong = |e: DeskError| Problem::from(e).at_caller();
     if received.media_type != "application/json" {
-        let what = "the body must be application/json".to_owned();
-        return Err(DeskError::from(VerifyError::from(Misconfigured::RequestSyntax(what))).into());
+        return Err(wrong(DeskError::syntax(NOT_JSON)));
     }
-    let wanted = Desk::wanted(&received.bytes)?;
-    let Asked { id, result_token, request_uri, request } = shared.desk.ask(wanted, now(), &mut OsRng).await?;
+    let wanted = Desk::wanted(&received.bytes).map_err(wrong)?;
+    let asked = shared.desk.ask(wanted, now(), &mut OsRng).await.map_err(wrong)?;
+    let Asked { id, result_token, request_uri, request } = asked;
     let request = RawValue::from_string(request.to_json()).map_err(|e| DeskError::Internal(e.to_string()))?;
     let made = NewRequestMade { id: &id, result_token: &result_token, request_uri: &request_uri, request };
     shared.counts.asked.count();
@@ -211,6 +223,7 @@ async fn ask(State(shared): State<Shared>, _: Platform, received: Received) -> R
 #[utoipa::path(
     get,
     path = "/v1/requests/{id}",
+    tag = "wallets",
     params(("id" = String, Path, description = "32 hex digits")),
     responses(
         (status = 200, description = "A compact JWS", body = String, content_type = "application/oauth-authz-req+jwt"),
@@ -228,6 +241,7 @@ async fn signed_request(State(shared): State<Shared>, RequestId(id): RequestId) 
 
 /// An answer was taken.
 #[derive(Serialize, ToSchema)]
+#[schema(as = Received, example = json!({"received": true}))]
 struct Taken {
     /// Always true.
     received: bool,
@@ -237,13 +251,14 @@ struct Taken {
 #[utoipa::path(
     post,
     path = "/v1/requests/{id}/presentation",
+    tag = "wallets",
     params(("id" = String, Path, description = "32 hex digits")),
     request_body(content(
-        (Object = "application/json", example = json!({"v": 1, "declined": true})),
+        (AnswerDoc = "application/json"),
         (Vec<u8> = "application/octet-stream"),
     )),
     responses(
-        (status = 200, description = "Accepted, or the decline is noted", body = inline(Taken)),
+        (status = 200, description = "Accepted, or the decline is noted", body = Taken),
         (status = 400, description = "malformed: `presentation_syntax`, `version_unsupported`, `not_canonical`, `proof_point`", body = ProblemDocument, content_type = "application/problem+json"),
         (status = 403, description = "`circuit_unknown`, `epoch_unknown`, `epoch_replaced`, `pseudonym_spent`, `proof_invalid`", body = ProblemDocument, content_type = "application/problem+json"),
         (status = 404, description = "`not_found`", body = ProblemDocument, content_type = "application/problem+json"),
@@ -276,42 +291,97 @@ async fn present(
     }
 }
 
+fn states() -> Schema {
+    one_of("What became of the request", ["pending", "accepted", "refused", "declined", "expired"])
+}
+
 /// What became of a request.
 #[derive(Serialize, ToSchema)]
+#[schema(as = Result, example = json!({"state": "accepted",
+    "pseudonym": "0a1b2c3d4e5f60718293a4b5c6d7e8f900112233445566778899aabbccddeeff"}))]
 struct Told {
-    /// `pending`, `accepted`, `refused`, `declined` or `expired`
+    #[schema(schema_with = states)]
     state: &'static str,
     /// Of an accepted one: 64 hex digits
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pseudonym: Option<String>,
     /// Of a refused one: why the fifth try was refused
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     code: Option<String>,
 }
 
 /// What became of a request
+///
+/// With `wait` the answer comes as soon as the state is no longer `pending`, or after so many seconds.
 #[utoipa::path(
     get,
     path = "/v1/requests/{id}/result",
-    params(("id" = String, Path, description = "32 hex digits")),
+    tag = "platform",
+    params(
+        ("id" = String, Path, description = "32 hex digits"),
+        ("wait" = Option<u64>, Query, description = "Seconds to wait while it is pending", minimum = 0, maximum = 30, example = 30),
+    ),
     security(("result_token" = [])),
     responses(
-        (status = 200, description = "The outcome so far", body = inline(Told)),
+        (status = 200, description = "The outcome so far", body = Told),
+        (status = 400, description = "`request_syntax`", body = ProblemDocument, content_type = "application/problem+json"),
         (status = 401, description = "`unauthorised`", body = ProblemDocument, content_type = "application/problem+json"),
         (status = 404, description = "`not_found`", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 429, description = "`rate_limited`, also when too many clients wait", body = ProblemDocument, content_type = "application/problem+json"),
     )
 )]
 async fn result(
     State(shared): State<Shared>,
     RequestId(id): RequestId,
     Bearer(token): Bearer,
+    patience: Patience,
+    uri: Uri,
 ) -> Result<Response, Problem> {
-    let (state, pseudonym, code) = match shared.desk.outcome(&id, &token, now()).await? {
-        Outcome::Pending => ("pending", None, None),
+    let wait = wait(uri.query())?;
+    let mut outcome = shared.desk.outcome(&id, &token, now()).await?;
+    if matches!(outcome, Outcome::Pending(_)) && !wait.is_zero() {
+        // Whoever comes so far has the token of a pending request.
+        let place = shared.desk.waiting().join(&id).ok_or_else(too_many_wait)?;
+        patience.extend(wait);
+        let until = Instant::now() + wait;
+        loop {
+            let change = place.watch();
+            outcome = shared.desk.outcome(&id, &token, now()).await?;
+            let Outcome::Pending(expires_at) = outcome else { break };
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() || place.is_closed() {
+                break;
+            }
+            let expires_in = expires_at.seconds().saturating_sub(now().seconds()).max(1);
+            place.wait(change, left.min(Duration::from_secs(expires_in))).await;
+        }
+    }
+    let (state, pseudonym, code) = match outcome {
+        Outcome::Pending(_) => ("pending", None, None),
         Outcome::Accepted(pseudonym) => ("accepted", Some(to_hex(&pseudonym)), None),
         Outcome::Refused(code) => ("refused", None, Some(code)),
         Outcome::Declined => ("declined", None, None),
         Outcome::Expired => ("expired", None, None),
     };
     Ok(document(StatusCode::OK, &Told { state, pseudonym, code }))
+}
+
+fn too_many_wait() -> Problem {
+    let what = "too many programs wait for results; ask again in a few seconds, or without `wait`";
+    Problem::new("rate_limited", what).retry_after(5)
+}
+
+/// The query of a result: `wait=30`, or nothing.
+fn wait(query: Option<&str>) -> Result<Duration, Problem> {
+    let wrong = || {
+        let what = format!("a result takes one parameter: `wait`, a number of seconds from 0 to {MAX_WAIT}");
+        Problem::malformed(what)
+    };
+    let Some(query) = query.filter(|query| !query.is_empty()) else { return Ok(Duration::ZERO) };
+    let digits =
+        query.strip_prefix("wait=").filter(|d| !d.is_empty() && d.bytes().all(|b| b.is_ascii_digit()));
+    let seconds = digits.and_then(|digits| digits.parse().ok()).filter(|seconds| *seconds <= MAX_WAIT);
+    seconds.map(Duration::from_secs).ok_or_else(wrong)
 }

@@ -4,7 +4,7 @@
 use super::counts::Counts;
 use super::desk::{Desk, DeskSettings};
 use super::epochs::{FollowError, Follower};
-use super::routes::{Shared, routes};
+use super::routes::{Shared, pages, routes};
 use super::store::PlatformStore;
 use super::{DEFAULT_TTL, PlatformKeys};
 use crate::error::RegistryError;
@@ -35,6 +35,8 @@ const MAX_EPOCHS_EVERY: u64 = 3600;
 const FIRST_READING: Duration = Duration::from_secs(10);
 /// Seconds between two looks at what may be forgotten.
 const HOUSEKEEPING_EVERY: u64 = 60;
+/// Clients that may wait for an outcome at one time.
+const MAX_WAITING: usize = 1024;
 pub(super) const DATABASE: &str = "platform.db";
 
 /// How a platform serves.
@@ -151,9 +153,11 @@ impl PlatformService {
         let epochs = Follower::restore(store.clone(), settings.epochs, settings.authority, settings.policy);
         let epochs = Arc::new(epochs.await.map_err(PlatformServiceError::Epochs)?);
         let tls = settings.http.tls.is_some();
-        let server = Server::bind(settings.http).await?;
+        let server = Server::bind(settings.http).await?.with_pages(pages);
         let base = base(&settings.host, tls, server.address());
-        let desk = DeskSettings { host: settings.host, base, circuit, ttl: settings.ttl };
+        // Who waits keeps a connection; three quarters of them stay for everybody else.
+        let waiting = (server.connections() / 4).clamp(1, MAX_WAITING);
+        let desk = DeskSettings { host: settings.host, base, circuit, ttl: settings.ttl, waiting };
         let desk = Arc::new(Desk::new(desk, keys, verifier, store.clone(), Arc::clone(&epochs)));
         let counts = Counts::new(&server.metrics());
         let shared = Shared { desk, epochs, store, counts };
@@ -185,6 +189,11 @@ impl PlatformService {
         background.spawn(follow(shared.clone(), epochs_every));
         background.spawn(keep_house(shared.store.clone()));
         let store = shared.store.clone();
+        let desk = Arc::clone(&shared.desk);
+        let shutdown = async {
+            shutdown.await;
+            desk.waiting().close();
+        };
         let (router, description) = routes(shared).split_for_parts();
         let served = server.run(router.merge(docs(description)), shutdown).await;
         background.shutdown().await;

@@ -3,7 +3,7 @@
 use super::inspect::Inspection;
 use crate::database::{self, Database, Setup};
 use crate::files::{self, Access};
-use crate::store::StoreError;
+use crate::store::{StoreError, database_file};
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use sqlx::{Decode, Row, Sqlite, Type};
 use std::io::ErrorKind;

@@ -314,6 +314,13 @@ pub trait RegistryStore: Send + Sync {
     /// worth nothing from then on.
     async fn replace_registrar_token(&self, name: &str, token_hash: &[u8; 32]) -> Result<bool, StoreError>;
 
+    /// Every registrar who was not removed, by name, with the time of the admission.
+    async fn registrars(&self) -> Result<Vec<(String, Timestamp)>, StoreError>;
+
+    /// Removes a registrar: the token is void, and applications that are not confirmed are erased, as when
+    /// they lapse. Gives how many those were; `None` if there is no registrar of this name.
+    async fn remove_registrar(&self, name: &str, now: Timestamp) -> Result<Option<u64>, StoreError>;
+
     /// The registrar whose token has this hash.
     async fn registrar(&self, token_hash: &[u8; 32]) -> Result<Option<String>, StoreError>;
 

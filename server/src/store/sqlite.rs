@@ -48,8 +48,9 @@ const SETUP: Setup = Setup {
         (1, "init", include_str!("migrations/0001_init.sql")),
         (2, "life", include_str!("migrations/0002_life.sql")),
         (3, "endings", include_str!("migrations/0003_endings.sql")),
-        (4, "home", database::HOME),
-        (5, "restored", include_str!("migrations/0005_restored.sql")),
+        (4, "registrars", include_str!("migrations/0004_registrars.sql")),
+        (5, "home", database::HOME),
+        (6, "restored", include_str!("migrations/0006_restored.sql")),
     ],
 };
 
@@ -119,7 +120,10 @@ impl RegistryStore for SqliteStore {
     ) -> Result<bool, StoreError> {
         let mut tx = self.0.writing().await?;
         let done = sqlx::query(
-            "INSERT INTO registrar (name, token_hash, created_at) VALUES (?1, ?2, ?3) ON CONFLICT (name) DO NOTHING",
+            "INSERT INTO registrar (name, token_hash, created_at) VALUES (?1, ?2, ?3)
+             ON CONFLICT (name) DO UPDATE SET token_hash = excluded.token_hash, created_at = excluded.created_at,
+                 removed_at = NULL
+             WHERE removed_at IS NOT NULL",
         )
         .bind(name)
         .bind(&token_hash[..])
@@ -131,7 +135,7 @@ impl RegistryStore for SqliteStore {
     }
 
     async fn has_registrar(&self, name: &str) -> Result<bool, StoreError> {
-        let row = sqlx::query("SELECT 1 FROM registrar WHERE name = ?1")
+        let row = sqlx::query("SELECT 1 FROM registrar WHERE name = ?1 AND removed_at IS NULL")
             .bind(name)
             .fetch_optional(self.0.readers())
             .await?;
@@ -140,13 +144,44 @@ impl RegistryStore for SqliteStore {
 
     async fn replace_registrar_token(&self, name: &str, token_hash: &[u8; 32]) -> Result<bool, StoreError> {
         let mut tx = self.0.writing().await?;
-        let done = sqlx::query("UPDATE registrar SET token_hash = ?2 WHERE name = ?1")
+        let done = sqlx::query("UPDATE registrar SET token_hash = ?2 WHERE name = ?1 AND removed_at IS NULL")
             .bind(name)
             .bind(&token_hash[..])
             .execute(&mut *tx)
             .await?;
         tx.commit().await?;
         Ok(done.rows_affected() == 1)
+    }
+
+    async fn registrars(&self) -> Result<Vec<(String, Timestamp)>, StoreError> {
+        let rows =
+            sqlx::query("SELECT name, created_at FROM registrar WHERE removed_at IS NULL ORDER BY name")
+                .fetch_all(self.0.readers())
+                .await?;
+        rows.iter().map(|row| Ok((get(row, 0)?, Timestamp::new(unsigned(row, 1)?)))).collect()
+    }
+
+    async fn remove_registrar(&self, name: &str, now: Timestamp) -> Result<Option<u64>, StoreError> {
+        let mut tx = self.0.writing().await?;
+        // Nobody knows a token with a random hash.
+        let done = sqlx::query(
+            "UPDATE registrar SET removed_at = ?2, token_hash = randomblob(32)
+             WHERE name = ?1 AND removed_at IS NULL",
+        )
+        .bind(name)
+        .bind(seconds(now))
+        .execute(&mut *tx)
+        .await?;
+        if done.rows_affected() == 0 {
+            return Ok(None);
+        }
+        let erased =
+            sqlx::query("DELETE FROM application WHERE registrar = ?1 AND state IN ('filed', 'redeemed')")
+                .bind(name)
+                .execute(&mut *tx)
+                .await?;
+        tx.commit().await?;
+        Ok(Some(erased.rows_affected()))
     }
 
     async fn registrar(&self, token_hash: &[u8; 32]) -> Result<Option<String>, StoreError> {

@@ -112,6 +112,58 @@ async fn bodies_are_read_strictly() {
     serving.stop().await;
 }
 
+/// What a registrar's engineer reads who mistypes. A value is never repeated: it is about a person.
+#[tokio::test]
+async fn a_typing_error_is_explained() {
+    let serving = Serving::start(807).await;
+    let good = application("enrol", &number(1)).to_string();
+    let zone = |class: &str, lines: &str| {
+        format!(
+            r#"{{"operation":"enrol","document":{{"type":"mrz","document_class":"{class}","lines":{lines}}}}}"#
+        )
+    };
+    for (body, words) in [
+        (
+            good.replace("enrol", "enroll"),
+            "`operation` must be \"enrol\", \"renew\", \"rotate\" or \"reset\"; did you mean \"enrol\"?",
+        ),
+        (
+            good.replace("\"operation\"", "\"operaton\""),
+            "the body takes no member `operaton`; did you mean `operation`?",
+        ),
+        (
+            good.replace("\"type\":\"resident_number\"", "\"type\":\"passport\""),
+            "`document.type` must be `resident_number` or `mrz`",
+        ),
+        (
+            good.replace("\"expires_on\"", "\"expires\""),
+            "`document` takes no member `expires`; did you mean `expires_on`?",
+        ),
+        (good.replace("\"expires_on\":\"2046-06-01\",", ""), "`document.expires_on` is missing"),
+        (
+            good.replace("\"2046-06-01\"", "20460601"),
+            "`document.expires_on` must be a text such as \"2035-12-31\"",
+        ),
+        (zone("foreign_pasport", "[\"a\"]"), "`document.document_class` must be"),
+        (zone("foreign_passport", "\"a\""), "`document.lines` must be a list"),
+        (zone("foreign_passport", "[7]"), "`document.lines[]` must be a text"),
+        (r#"{"operation":"enrol","document":["resident_number"]}"#.into(), "`document` must be an object"),
+        (
+            format!(r#"{{"{}":1,"operation":"enrol"}}"#, number(1)),
+            "the body takes not all of its members; it takes",
+        ),
+    ] {
+        let reply = serving.post_raw("/v1/applications", Some(&serving.token), body.as_bytes()).await;
+        let text = reply.text();
+        reply.refused(400, "request_syntax");
+        let detail: serde_json::Value = serde_json::from_str(text).unwrap();
+        println!("{body}\n    {detail}");
+        assert!(detail["detail"].as_str().unwrap().contains(words), "{body}: {detail}");
+        assert!(!text.contains(&number(1)) && !text.contains("20460601"), "{text}");
+    }
+    serving.stop().await;
+}
+
 /// The forms inside an application that serde alone would let pass.
 #[tokio::test]
 async fn documents_have_one_form() {

@@ -136,10 +136,11 @@ async fn logs_metrics_and_refusals_hold_nothing_of_anybody() {
     // Dates are looked for whole: the digits of a bare year occur in the fractions of any timestamp.
     secrets
         .extend(["secret", "abandon", "1999-11-13", "19991113", "2046-06-01", "20460101"].map(str::to_owned));
+    // A refusal may name a member of ours; what it holds is what must not be told.
+    let refusals = told.join("\n").replace("`device_secret`", "");
     let body = application_text();
     assert!(body.contains("2046-06-01"), "the search would find what was sent: {body}");
-    for (where_, text) in [("log", log.as_str()), ("metrics", metrics.text()), ("refusals", &told.join("\n"))]
-    {
+    for (where_, text) in [("log", log.as_str()), ("metrics", metrics.text()), ("refusals", &refusals)] {
         for secret in &secrets {
             assert!(
                 !text.to_lowercase().contains(&secret.to_lowercase()),

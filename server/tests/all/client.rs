@@ -4,7 +4,7 @@ use crate::serving::{HUGE, Running, client, tls, tls_file};
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
-use veilpass_server::client::{Client, ClientError, ClientSettings};
+use veilpass_server::client::{Client, ClientError, ClientSettings, ProxySettings};
 use veilpass_server::published::{Published, PublishedError};
 
 /// A server that answers every request with the same bytes.
@@ -196,4 +196,55 @@ fn the_published_folder_is_read_from_an_address() {
     let other = answering("HTTP/1.1 404 x\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
     let other = Published::new(&other, client()).unwrap();
     assert_eq!(other.file("vkey"), Err(PublishedError::Status { status: 404, code: None }));
+}
+
+/// A proxy that notes what it is asked and lets nobody through.
+fn proxy() -> (String, std::sync::Arc<std::sync::Mutex<Vec<String>>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let asked = std::sync::Arc::<std::sync::Mutex<Vec<String>>>::default();
+    let noted = asked.clone();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let (mut stream, mut request) = (stream.unwrap(), [0u8; 4096]);
+            let n = stream.read(&mut request).unwrap_or(0);
+            let line = String::from_utf8_lossy(&request[..n]).lines().next().unwrap_or_default().to_owned();
+            noted.lock().unwrap().push(line);
+            let _ = stream.write_all(b"HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\n\r\n");
+        }
+    });
+    (url, asked)
+}
+
+#[test]
+fn a_proxy_is_asked_for_other_machines_and_never_for_this_one() {
+    let (url, asked) = proxy();
+    let server = Running::start(|_| {});
+    let through = |except: &[&str]| {
+        let except = except.iter().map(|host| (*host).to_owned()).collect();
+        let proxy = Some(ProxySettings { url: url.clone(), except });
+        let timeout = Duration::from_secs(5);
+        Client::new(ClientSettings { proxy, timeout, ..ClientSettings::default() }).unwrap()
+    };
+    let client = through(&["near.invalid"]);
+    // This machine, by every name that it has.
+    for host in ["127.0.0.1", "localhost", "forum.localhost"] {
+        let address = format!("http://{host}:{}/healthz", server.address.port());
+        assert_eq!(client.get(&address, 10).unwrap().body, b"ok", "{host}");
+    }
+    let excepted = client.get("https://near.invalid/", 10);
+    assert!(matches!(excepted, Err(ClientError::Unreachable { .. })), "{excepted:?}");
+    assert_eq!(*asked.lock().unwrap(), [""; 0], "nothing of these went to the proxy");
+    // Plain HTTP to others stays forbidden, with a proxy as well.
+    assert_eq!(client.get("http://id.example/", 10), Err(ClientError::PlainHttp));
+    // The control: another machine is asked for through the proxy, by a tunnel.
+    let far = client.get("https://far.invalid/secret-path", 10);
+    assert!(far.is_err());
+    let asked = asked.lock().unwrap();
+    assert!(
+        !asked.is_empty() && asked.iter().all(|line| line == "CONNECT far.invalid:443 HTTP/1.1"),
+        "{asked:?}"
+    );
+    drop(asked);
+    server.stop();
 }

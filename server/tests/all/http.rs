@@ -332,3 +332,103 @@ fn the_page_of_the_routes_asks_nobody_else() {
     );
     server.stop();
 }
+
+/// Load balancers send the next request into a connection that they hold open. It is not ended after the
+/// time that a head may take.
+#[test]
+fn a_connection_rests_longer_than_a_head_may_take() {
+    let server = Running::start(|settings| {
+        settings.header_timeout = Duration::from_millis(300);
+        settings.idle_timeout = Duration::from_secs(3);
+    });
+    let ask = |stream: &mut TcpStream| {
+        stream.write_all(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
+        let mut answer = [0u8; 4096];
+        let n = stream.read(&mut answer).unwrap();
+        assert!(answer[..n].starts_with(b"HTTP/1.1 200"));
+    };
+    let mut resting = connect(server.address);
+    for _ in 0..3 {
+        ask(&mut resting);
+        std::thread::sleep(Duration::from_millis(700));
+    }
+    ask(&mut resting);
+    // The attack: who has been answered once begins a head and leaves it, or feeds it byte by byte.
+    let mut half = connect(server.address);
+    ask(&mut half);
+    half.write_all(b"GET /healthz HTT").unwrap();
+    let begun = Instant::now();
+    assert!(closes_within(&mut half, Duration::from_secs(2)), "the head of a second request has no end");
+    assert!(begun.elapsed() < Duration::from_millis(1500), "{:?}", begun.elapsed());
+    let mut trickling = connect(server.address);
+    ask(&mut trickling);
+    let begun = Instant::now();
+    let mut fed = Ok(());
+    while fed.is_ok() && begun.elapsed() < Duration::from_secs(4) {
+        fed = trickling.write_all(b"x");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
+    // A new connection has begun its first head.
+    let mut silent = connect(server.address);
+    let begun = Instant::now();
+    assert!(closes_within(&mut silent, Duration::from_secs(2)));
+    assert!(begun.elapsed() < Duration::from_millis(1500), "{:?}", begun.elapsed());
+    // The control: the time of rest ends as well.
+    assert!(closes_within(&mut resting, Duration::from_secs(6)));
+    server.stop();
+}
+
+/// The crowd was answered once and rests; it has every seat. Whoever comes is answered at once.
+#[test]
+fn a_crowd_that_rests_makes_room() {
+    let server = Running::start(|settings| {
+        settings.max_connections = 8;
+        settings.idle_timeout = Duration::from_secs(75);
+    });
+    let mut crowd: Vec<TcpStream> = (0..8).map(|_| connect(server.address)).collect();
+    for stream in &mut crowd {
+        stream.write_all(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
+        let mut head = [0u8; 12];
+        stream.read_exact(&mut head).unwrap();
+    }
+    std::thread::sleep(Duration::from_millis(200));
+    for _ in 0..4 {
+        let begun = Instant::now();
+        assert_eq!(server.get("/healthz", "").status, 200);
+        assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
+    }
+    let gone =
+        crowd.iter_mut().filter_map(|s| closes_within(s, Duration::from_millis(50)).then_some(())).count();
+    assert!((1..8).contains(&gone), "{gone} of 8 made room");
+    server.stop();
+}
+
+/// Every family that a server shows says what it is.
+#[test]
+fn metrics_explain_themselves() {
+    let server = Running::start(|_| {});
+    server.get("/healthz", "");
+    explained(&server.metrics.text());
+    server.stop();
+}
+
+/// Checks that each family has a sentence, and that each sample belongs to a family.
+pub fn explained(text: &str) {
+    let help = |line: &str| {
+        let (name, words) = line.strip_prefix("# HELP ")?.split_once(' ')?;
+        (words.trim_end_matches('.').len() > 10).then(|| name.to_owned())
+    };
+    let helped: Vec<String> = text.lines().filter_map(help).collect();
+    let families: Vec<&str> =
+        text.lines().filter_map(|l| l.strip_prefix("# TYPE ")?.split(' ').next()).collect();
+    assert!(families.len() >= 5, "{text}");
+    for family in &families {
+        assert!(helped.iter().any(|name| name == family), "{family} has no help:\n{text}");
+    }
+    for sample in text.lines().filter(|line| !line.starts_with('#')) {
+        let name = sample.split(['{', ' ']).next().unwrap();
+        let known = families.iter().any(|family| name.strip_prefix(family).is_some());
+        assert!(known, "{sample} belongs to no family");
+    }
+}

@@ -25,7 +25,8 @@ fn keys_are_made_once() {
     let new = PlatformKeys::generate(&folder, &mut rng).unwrap();
     let keys = PlatformKeys::open(&folder).unwrap();
     assert_eq!(base64url::encode(keys.key().as_bytes()), new.key);
-    assert_eq!(*keys.token_hash(), token::hash(&new.token));
+    let stored = std::fs::read_to_string(keys.token_file()).unwrap();
+    assert_eq!(stored.trim_end(), hex::encode(token::hash(&new.token)));
     for file in ["request.key", "token.sha256"] {
         let path = folder.join(file);
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
@@ -56,11 +57,15 @@ fn requests_with_defaults() {
     // 16:00 UTC is midnight in UTC+08:00.
     let late = options(r#"{"valid":true}"#).make(None, at(8 * 3600), &mut rng).unwrap().request;
     assert_eq!((late.valid_on.to_string(), late.period), ("2026-11-23".into(), 82871));
-    for (link, slots) in [(LinkKind::Account, 1), (LinkKind::Tokens, 1)] {
+    let mut o = options(r#"{"valid":true}"#);
+    o.link = LinkKind::Account;
+    let r = o.make(None, at(0), &mut rng).unwrap().request;
+    assert_eq!((r.slots, r.period), (1, 0));
+    // How many, and in which period, only the platform knows.
+    for (slots, period) in [(None, None), (Some(3), None), (None, Some(1))] {
         let mut o = options(r#"{"valid":true}"#);
-        o.link = link;
-        let r = o.make(None, at(0), &mut rng).unwrap().request;
-        assert_eq!((r.slots, r.period), (slots, 0));
+        (o.link, o.slots, o.period) = (LinkKind::Tokens, slots, period);
+        assert_eq!(o.make(None, at(0), &mut rng).unwrap_err().code(), Some("request_policy"));
     }
     let mut o = options(r#"{"valid":true}"#);
     (o.link, o.slots, o.period, o.ttl) = (LinkKind::Tokens, Some(3), Some(20414), 60);

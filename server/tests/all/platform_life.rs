@@ -8,6 +8,8 @@ use serde_json::json;
 use std::os::unix::fs::PermissionsExt;
 use std::sync::{Arc, Mutex};
 use veilpass_protocol::note::AuthoritySigner;
+use veilpass_protocol::presentation::Presentation;
+use veilpass_protocol::request::Request;
 use veilpass_server::http::{Problem, Server, Settings, log, now};
 use veilpass_server::platform::{PlatformService, PlatformServiceError, PlatformSettings};
 use veilpass_verifier::{KeyError, Origin};
@@ -200,20 +202,33 @@ fn epochs_grow_stale_while_it_runs() {
 
 #[test]
 fn contradictions_are_kept_as_evidence() {
-    let world = World::new(364);
+    let mut world = World::new(364);
     let mut settings = world.settings();
+    settings.http.metrics = Some("127.0.0.1:0".parse().unwrap());
     settings.epochs_every = 1;
     let served = Served::start(settings.clone(), &world.token);
-    served.ready_when(|r| r["epoch"] == 3);
+    // The control: without evidence it is ready.
+    let good = served.ready_when(|r| r["epoch"] == 3);
+    assert_eq!((&good["ready"], &good["contradictions"]), (&json!(true), &json!(0)));
     let mut other = world.statements[2].clone();
     other.root = veilpass_protocol::field::Fr::from(666u64);
     world.publish(3, &other.sign(&world.signer).unwrap());
     let ready = served.ready_when(|r| r["epochs_problem"] == "epochs_conflict");
-    assert_eq!(ready["ready"], true);
+    // An operator has to look, so it is not ready; presentations are judged all the same.
+    assert_eq!((&ready["ready"], &ready["code"]), (&json!(false), &json!("epochs_conflict")));
+    assert_eq!(ready["contradictions"], 1);
+    assert!(ready["detail"].as_str().unwrap().contains("contradict each other"));
+    assert_eq!(served.get("/readyz", None).status, 503);
+    let metrics = call(served.metrics.unwrap(), "GET", "/metrics", &[], b"").body;
+    assert!(metrics.lines().any(|l| l == "veilpass_platform_epoch_contradictions 1"), "{metrics}");
+    let asked = served.ask(ADULT);
+    let presentation = world.present(&asked.request, 3, 1);
+    assert!(served.send(&asked, &presentation).is_received());
     assert_eq!(world.query("SELECT json_array_length(saved, '$.equivocations') FROM epochs"), 1);
     served.stop();
     let served = Served::start(settings, &world.token);
-    served.ready_when(|r| r["epochs_problem"] == "epochs_conflict");
+    let ready = served.ready_when(|r| r["epochs_problem"] == "epochs_conflict");
+    assert_eq!(ready["ready"], false, "evidence is remembered");
     assert_eq!(world.query("SELECT json_array_length(saved, '$.equivocations') FROM epochs"), 1);
     served.stop();
 }
@@ -317,6 +332,7 @@ fn what_it_counts_tells_nobody_from_another() {
     ] {
         assert!(text.lines().any(|l| l == line), "{line}: {text}");
     }
+    crate::http::explained(&text);
     let nonce = asked.request.nonce.to_string();
     for secret in [&hex(12345), &asked.id, &asked.result_token, &nonce, &world.token] {
         assert!(!text.contains(secret.as_str()), "{secret}: {text}");
@@ -344,6 +360,18 @@ fn it_describes_its_routes() {
     let tokens = description["components"]["securitySchemes"].as_object().unwrap();
     assert_eq!(tokens.keys().collect::<Vec<_>>(), ["platform_token", "result_token"]);
     assert_eq!(served.get("/docs/", None).status, 200);
+    assert_eq!(description["servers"][0]["url"], "/");
+    // What the description gives as examples is what the server takes and gives.
+    let schemas = &description["components"]["schemas"];
+    let example = |name: &str| schemas[name]["example"].to_string();
+    let made = served.ask_for(&example("NewRequest"));
+    assert_eq!(made.status, 201, "{made:?}");
+    Request::from_json(example("Request").as_bytes()).unwrap().check_link().unwrap();
+    Presentation::from_json(example("Presentation").as_bytes()).unwrap();
+    let id = made.json()["id"].as_str().unwrap().to_owned();
+    let declined =
+        served.post(&format!("/v1/requests/{id}/presentation"), None, JSON, example("Decline").as_bytes());
+    assert!(declined.is_received(), "{declined:?}");
     served.stop();
 }
 

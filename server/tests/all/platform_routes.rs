@@ -159,7 +159,7 @@ fn what_can_be_asked() {
     let account = served.ask(ACCOUNT).request;
     assert_eq!((account.slots, account.period), (1, 0));
 
-    let syntax = "503 request_syntax misconfigured";
+    let syntax = "400 request_syntax misconfigured";
     let deep = format!(r#"{{"predicates":{}1{}}}"#, r#"{"a":"#.repeat(500), "}".repeat(500));
     for body in [
         "",
@@ -213,13 +213,99 @@ fn what_can_be_asked() {
         r#"{"predicates":{"valid":true},"period":0}"#,
         r#"{"predicates":{"valid":true},"link":"account","slots":2}"#,
         r#"{"predicates":{"valid":true},"link":"account","period":1}"#,
-        r#"{"predicates":{"valid":true},"link":"tokens","slots":0}"#,
-        r#"{"predicates":{"valid":true},"link":"tokens","slots":65537}"#,
+        r#"{"predicates":{"valid":true},"link":"tokens","slots":0,"period":1}"#,
+        r#"{"predicates":{"valid":true},"link":"tokens","slots":65537,"period":1}"#,
+        r#"{"predicates":{"valid":true},"link":"tokens"}"#,
+        r#"{"predicates":{"valid":true},"link":"tokens","slots":3}"#,
+        r#"{"predicates":{"valid":true},"link":"tokens","period":3}"#,
     ] {
-        assert_eq!(served.ask_for(body).said(), "503 request_policy misconfigured", "{body}");
+        assert_eq!(served.ask_for(body).said(), "400 request_policy misconfigured", "{body}");
     }
     // Nothing of all that was remembered.
     assert_eq!(world.query("SELECT count(*) FROM request"), 2);
+    served.stop();
+}
+
+/// What a platform's engineer reads who mistypes: the member, what it takes, and what was most likely meant.
+#[test]
+fn a_typing_error_is_explained() {
+    let world = World::new(330);
+    let served = world.serve();
+    for (body, words) in [
+        ("", "the JSON ends too early"),
+        ("{'predicates'", "this is not JSON (line 1, column 2)"),
+        ("[]", "the body must be an object such as {\"predicates\""),
+        ("{}", "`predicates` is missing: What is asked"),
+        (
+            r#"{"predicate":{"valid":true}}"#,
+            "the body takes no member `predicate`; did you mean `predicates`?",
+        ),
+        (
+            r#"{"predicates":{"valid":true},"ttl":600}"#,
+            "the body takes no member `ttl`; it takes `context`, `link`",
+        ),
+        (r#"{"predicates":{"valid":true},"\u001b":1}"#, "the body takes not all of its members; it takes"),
+        (r#"{"predicates":{}}"#, "`predicates.valid` is missing: Always `true`"),
+        (r#"{"predicates":{"valid":1}}"#, "`predicates.valid` must be true"),
+        (
+            r#"{"predicates":{"valid":true,"age":18}}"#,
+            "`predicates.age` must be an object such as {\"at_least\":18}: ",
+        ),
+        (r#"{"predicates":{"valid":true,"age":18}}"#, "ages are 14, 16, 18, 60"),
+        (r#"{"predicates":{"valid":true,"age":{}}}"#, "`predicates.age` needs `at_least`, `below` or both"),
+        (
+            r#"{"predicates":{"valid":true,"age":{"atleast":18}}}"#,
+            "`predicates.age` takes no member `atleast`; did you mean `at_least`?",
+        ),
+        (
+            r#"{"predicates":{"valid":true,"age":{"at_least":"18"}}}"#,
+            "`predicates.age.at_least` must be a whole number such as 18",
+        ),
+        (
+            r#"{"predicates":{"valid":true,"age":{"at_least":null}}}"#,
+            "`predicates.age.at_least` must be a whole number such as 18",
+        ),
+        (
+            r#"{"predicates":{"valid":true,"age":{"at_least":21}}}"#,
+            "`predicates.age` may only name the ages 14, 16, 18, 60",
+        ),
+        (r#"{"predicates":{"valid":true,"sex":"femal"}}"#, "did you mean \"female\"?"),
+        (
+            r#"{"predicates":{"valid":true,"documents":"x"}}"#,
+            "`predicates.documents` must be \"citizen\", \"foreign\" or \"compatriot\"",
+        ),
+        (
+            r#"{"predicates":{"valid":true,"nationality":0}}"#,
+            "`predicates.nationality` must be a number from 1 to 999",
+        ),
+        (
+            r#"{"predicates":{"valid":true,"nationality":70000}}"#,
+            "`predicates.nationality` must be a whole number from 1 to 999",
+        ),
+        (
+            r#"{"predicates":{"valid":true},"link":"acount"}"#,
+            "`link` must be \"none\", \"tokens\" or \"account\"; did you mean \"account\"?",
+        ),
+        (r#"{"predicates":{"valid":true},"link":null}"#, "`link` must be \"none\""),
+        (r#"{"predicates":{"valid":true},"link":"tokens"}"#, "`link` \"tokens\" needs `slots`"),
+        (r#"{"predicates":{"valid":true},"slots":1.5}"#, "`slots` must be a whole number"),
+        (r#"{"predicates":{"valid":true},"once":1}"#, "`once` must be true or false"),
+        (r#"{"predicates":{"valid":true},"once":true,"once":true}"#, "duplicate field `once`"),
+        (r#"{"predicates":{"valid":true},"context":7}"#, "`context` must be a text such as \"poll-1\""),
+    ] {
+        let answer = served.ask_for(body);
+        assert_eq!((answer.status, answer.json()["title"].as_str()), (400, Some("Malformed")), "{body}");
+        let detail = answer.json()["detail"].as_str().unwrap().to_owned();
+        println!("{body}\n    {detail}");
+        assert!(detail.contains(words), "{body}: {detail}");
+    }
+    let answer = served.post("/v1/requests", Some(&world.token), "text/plain", ADULT.as_bytes());
+    assert!(
+        answer.json()["detail"].as_str().unwrap().contains("`Content-Type: application/json`"),
+        "{answer:?}"
+    );
+    // The control: without the mistakes it is a request.
+    served.ask(ADULT);
     served.stop();
 }
 

@@ -74,6 +74,7 @@ impl Running {
 pub fn settings() -> Settings {
     Settings {
         header_timeout: Duration::from_millis(700),
+        idle_timeout: Duration::from_millis(1200),
         request_timeout: Duration::from_millis(1500),
         shutdown_grace: Duration::from_secs(5),
         rate_per_second: 0,

@@ -2,6 +2,7 @@
 //! repeated ones are refused.
 
 use super::Failure;
+use crate::http::openapi::one_of;
 use crate::http::{Problem, Received};
 use axum::body::Bytes;
 use axum::http::{StatusCode, header};
@@ -11,7 +12,8 @@ use serde::{Deserialize, Serialize, Serializer};
 use std::fmt::Display;
 use std::str::FromStr;
 use utoipa::ToSchema;
-use veilpass_protocol::attributes::DocumentClass;
+use utoipa::openapi::Schema;
+use veilpass_protocol::attributes::{DocumentClass, Sex};
 use veilpass_protocol::credential::Credential;
 use veilpass_protocol::day::{Day, Timestamp};
 use veilpass_protocol::epoch::RemovalReason;
@@ -20,7 +22,7 @@ use veilpass_protocol::operation::Operation;
 use zeroize::Zeroizing;
 
 /// Reads a body, or says that it is not what the route takes.
-pub(super) fn read<T: DeserializeOwned>(received: &Received) -> Result<T, Problem> {
+pub(super) fn read<T: DeserializeOwned + ToSchema>(received: &Received) -> Result<T, Problem> {
     received.json().map_err(Problem::malformed)
 }
 
@@ -40,10 +42,12 @@ pub(super) fn answer<T: Serialize>(status: StatusCode, value: &T) -> Response {
 /// An application for one operation of one person
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"operation": "enrol", "document":
+    {"type": "resident_number", "number": "110101199003070010", "expires_on": "2035-12-31"}}))]
 pub(super) struct ApplicationBody {
     /// `enrol`, `renew`, `rotate` or `reset`
     #[serde(deserialize_with = "text")]
-    #[schema(value_type = String, example = "enrol")]
+    #[schema(schema_with = operations)]
     pub operation: Operation,
     /// The document that the registrar has examined
     #[serde(deserialize_with = "object")]
@@ -60,15 +64,16 @@ pub(super) enum DocumentBody {
         number: String,
         /// The card's last day; `null` if it has none
         #[serde(deserialize_with = "nullable")]
-        #[schema(value_type = Option<String>, required = true, example = "2046-06-01")]
+        #[schema(value_type = Option<String>, format = Date, required = true, example = "2035-12-31")]
         expires_on: Option<Day>,
     },
     /// A document with a machine readable zone of ICAO 9303
     Mrz {
         /// The class of the document
-        #[schema(value_type = String, example = "foreign_passport")]
+        #[schema(schema_with = classes)]
         document_class: DocumentClass,
         /// Two lines of 44 or three lines of 30 characters
+        #[schema(min_items = 1, max_items = 3)]
         lines: Vec<String>,
     },
 }
@@ -90,8 +95,10 @@ pub(super) struct ApplicationAnswer {
 /// The words that the person's wallet shows
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"words": ["zoo", "zone", "zero", "zebra", "youth", "young"]}))]
 pub(super) struct WordsBody {
     /// Six words of the BIP-39 English list
+    #[schema(value_type = Vec<String>, min_items = 6, max_items = 6)]
     pub words: [String; 6],
 }
 
@@ -108,6 +115,9 @@ pub(super) struct ConfirmedAnswer {
 /// A wallet's offer
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"code": "7K2M-0QX4-R3TV-9WYZ-ABCD-EFGH-JK",
+    "identity_commitment": "0a1b2c3d4e5f60718293a4b5c6d7e8f900112233445566778899aabbccddeeff",
+    "device_commitment": "0b1b2c3d4e5f60718293a4b5c6d7e8f900112233445566778899aabbccddeeff"}))]
 pub(super) struct EnrolmentBody {
     /// The one-time code; case, `-` and spaces do not count
     #[serde(deserialize_with = "wiped")]
@@ -123,21 +133,22 @@ pub(super) struct EnrolmentBody {
 #[derive(Serialize, ToSchema)]
 pub(super) struct EnrolmentAnswer {
     /// The credential, signed (its form is the one that wallets keep)
-    #[schema(value_type = Object)]
+    #[schema(value_type = CredentialDoc)]
     pub credential: Credential,
     /// The pairing words to show to the registrar
-    #[schema(value_type = Vec<String>)]
+    #[schema(value_type = Vec<String>, min_items = 6, max_items = 6)]
     pub words: [&'static str; 6],
 }
 
 /// A removal
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"network_number": "7K2M0QX4R3", "reason": "deceased"}))]
 pub(super) struct RemovalBody {
     /// Whose
     pub network_number: String,
     /// The class of the reason
-    #[schema(value_type = String, example = "deceased")]
+    #[schema(schema_with = reasons)]
     #[serde(deserialize_with = "text")]
     pub reason: RemovalReason,
 }
@@ -149,7 +160,7 @@ pub(super) struct RemovalAnswer {
     pub network_number: String,
     /// The class of the reason; not told at withdrawals
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>)]
+    #[schema(schema_with = reasons, required = false)]
     pub reason: Option<RemovalReason>,
     /// `pending`
     #[schema(value_type = String)]
@@ -159,6 +170,8 @@ pub(super) struct RemovalAnswer {
 /// A withdrawal by the holder
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"network_number": "7K2M0QX4R3",
+    "device_secret": "0c1b2c3d4e5f60718293a4b5c6d7e8f900112233445566778899aabbccddeeff"}))]
 pub(super) struct WithdrawalBody {
     /// The holder's number
     pub network_number: String,
@@ -166,6 +179,65 @@ pub(super) struct WithdrawalBody {
     #[serde(deserialize_with = "wiped")]
     #[schema(value_type = String)]
     pub device_secret: Zeroizing<String>,
+}
+
+/// A credential as wallets keep it
+#[derive(Deserialize, ToSchema)]
+#[schema(as = Credential)]
+#[allow(dead_code)] // the description of `veilpass_protocol::credential::Credential`
+pub(super) struct CredentialDoc {
+    /// Always 1
+    v: u32,
+    /// The authority's name
+    origin: String,
+    /// The person's number at the authority
+    network_number: String,
+    /// `C`, 64 lower-case hex digits
+    identity_commitment: String,
+    /// `D`, 64 lower-case hex digits
+    device_commitment: String,
+    /// `X`, 64 lower-case hex digits
+    link: String,
+    attributes: AttributesDoc,
+    /// 64 bytes, base64url
+    signature: String,
+}
+
+/// What is attested of a person
+#[derive(Deserialize, ToSchema)]
+#[schema(as = Attributes)]
+#[allow(dead_code)] // the description of `veilpass_protocol::attributes::Attributes`
+struct AttributesDoc {
+    #[schema(format = Date)]
+    birth_date: String,
+    /// `null` if the document does not expire
+    #[schema(format = Date, required = true)]
+    expires_on: Option<String>,
+    #[schema(format = Date)]
+    enrolled_on: String,
+    #[schema(schema_with = sexes)]
+    sex: String,
+    #[schema(schema_with = classes)]
+    document_class: String,
+    nationality: u16,
+    province: u8,
+    generation: u8,
+}
+
+fn operations() -> Schema {
+    one_of("What is applied for", Operation::ALL.iter().map(|operation| operation.as_str()))
+}
+
+fn sexes() -> Schema {
+    one_of("As the document states it", Sex::ALL.iter().map(|sex| sex.as_str()))
+}
+
+fn classes() -> Schema {
+    one_of("The class of the document", DocumentClass::ALL.iter().map(|class| class.as_str()))
+}
+
+fn reasons() -> Schema {
+    one_of("The class of the reason", RemovalReason::ALL.iter().map(|reason| reason.as_str()))
 }
 
 /// A text that is wiped after use. The reader hands over its own copy; the body is wiped as well.

@@ -68,7 +68,7 @@ impl AuthorityService {
     pub async fn bind(settings: AuthoritySettings) -> Result<AuthorityService, AuthorityServiceError> {
         let authority = Authority::open(&settings.folder).await?.with_seal_interval(settings.seal_every);
         authority.check().await?;
-        let server = Server::bind(settings.http).await?;
+        let server = Server::bind(settings.http).await?.with_pages(pages);
         let service = Arc::new(Service {
             authority: Arc::new(authority),
             published: settings.folder.join(PUBLISHED),
@@ -114,10 +114,25 @@ struct Service {
     keeper: Keeper,
 }
 
+/// What pages of other origins may call: what is published.
+fn pages(route: &str) -> Option<&'static str> {
+    (route.starts_with("/v1/published/") || route == "/v1/epochs/latest").then_some("GET, HEAD")
+}
+
 /// All routes. Each comes with its description, so that none can be without; what describes them and
 /// shows the description (`/openapi.json`, `/docs/`) stands beside.
 fn router(service: Arc<Service>) -> Router {
-    let routes = OpenApiRouter::with_openapi(openapi::Description::openapi())
+    let (router, description) = described().with_state(service).split_for_parts();
+    router.merge(http::openapi::docs(description))
+}
+
+/// What `/openapi.json` says of an authority.
+pub fn description() -> String {
+    veilpass_protocol::json::to_string(&described().into_openapi())
+}
+
+fn described() -> OpenApiRouter<Arc<Service>> {
+    OpenApiRouter::with_openapi(openapi::Description::openapi())
         .routes(routes!(registrar::file_application))
         .routes(routes!(registrar::confirm))
         .routes(routes!(registrar::remove))
@@ -131,9 +146,7 @@ fn router(service: Arc<Service>) -> Router {
         .routes(routes!(published::platforms))
         .routes(routes!(published::latest))
         .routes(routes!(health::healthz))
-        .routes(routes!(health::readyz));
-    let (router, description) = routes.with_state(service).split_for_parts();
-    router.merge(http::openapi::docs(description))
+        .routes(routes!(health::readyz))
 }
 
 /// Something that should have worked: it is told in the log, and as `unavailable` to the client.

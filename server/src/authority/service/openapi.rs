@@ -17,6 +17,13 @@ use utoipa::{IntoResponses, Modify, OpenApi};
                        leaf or commitment to answer where it is."
     ),
     components(schemas(ProblemDocument)),
+    servers((url = "/", description = "The authority that serves this description")),
+    tags(
+        (name = "registrars", description = "Who examines documents, with a token"),
+        (name = "holders", description = "Wallets"),
+        (name = "published", description = "What everybody may read; open to pages of other origins"),
+        (name = "server", description = "How the server is"),
+    ),
     modifiers(&RegistrarToken)
 )]
 pub(super) struct Description;
