@@ -8,6 +8,7 @@ use rand::rngs::StdRng;
 use serde_json::{Value, json};
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use veilpass_protocol::credential::Credential;
@@ -37,6 +38,7 @@ fn redeeming(elsewhere: String) -> Fake {
         br#"{"birth_date":"1999-11-13","expires_on":"2046-06-01","enrolled_on":"2024-07-06","sex":"male","document_class":"resident_card","nationality":156,"province":44,"generation":0}"#,
     );
     let attributes: veilpass_protocol::attributes::Attributes = attributes.unwrap();
+    let lost = AtomicBool::new(false);
     Fake::serve(move |got| {
         if got.line == "POST /v1/withdrawals" {
             return json(202, &json!({"network_number": "7K2M0QX4R3", "state": "pending"}));
@@ -49,8 +51,8 @@ fn redeeming(elsewhere: String) -> Fake {
         let good = json!({"credential": credential(c, d), "words": words(&c, &d)});
         match got.json()["code"].as_str().unwrap() {
             "GOOD" => json(201, &good),
-            "LOST" => Say::Answer(500, "text/plain", b"lost".to_vec()),
-            "lo-st" => json(200, &good),
+            "LOST" if !lost.swap(true, Ordering::Relaxed) => Say::Answer(500, "text/plain", b"lost".to_vec()),
+            "LOST" => json(200, &good),
             "WORDS" => json(201, &json!({"credential": credential(c, d), "words": words(&d, &c)})),
             "FOREIGN" => {
                 json(201, &json!({"credential": credential(c, Fr::from(5u64)), "words": words(&c, &d)}))
