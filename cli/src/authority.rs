@@ -1,6 +1,8 @@
 //! `veilpass authority`: the registry's arithmetic on a folder.
 
+use crate::backup::{Backup, Restore};
 use crate::common::{WritingClock, run_server, verifying_key};
+use crate::network::Network;
 use crate::out::{Out, folder};
 use crate::outcome::{Failure, Form, Reply, pretty, tell};
 use crate::progress;
@@ -78,8 +80,11 @@ pub enum Authority {
     Remove {
         #[arg(long)]
         dir: PathBuf,
-        #[arg(long, value_parser = typed::network_number)]
-        network_number: NetworkNumber,
+        #[arg(long, value_parser = typed::network_number, required_unless_present = "without_record")]
+        network_number: Option<NetworkNumber>,
+        /// All entries whose person is not on record after a restore, instead of one person's
+        #[arg(long, conflicts_with = "network_number")]
+        without_record: bool,
         /// withdrawn, replaced, expired, deceased, document_invalid, fraud, court_order or error
         #[arg(long)]
         reason: RemovalReason,
@@ -119,6 +124,18 @@ pub enum Authority {
         #[arg(long, value_parser = folder)]
         out: PathBuf,
     },
+    /// Write keys and registry into one encrypted file, also while the authority serves
+    Backup(Backup),
+    /// Make a folder of a backup, and go on from what was published since
+    Restore {
+        #[command(flatten)]
+        restore: Restore,
+        /// The published folder, or the authority's address
+        #[arg(long, value_name = "URL|DIR")]
+        published: String,
+        #[command(flatten)]
+        network: Network,
+    },
     /// Serve registrars, wallets and platforms over HTTP; seals on a schedule
     Serve(Box<ServeAuthority>),
 }
@@ -142,6 +159,7 @@ impl Authority {
     pub fn out(&self) -> Option<&Out> {
         match self {
             Authority::Import { credentials, .. } => credentials.as_ref(),
+            Authority::Backup(backup) => Some(backup.out()),
             _ => None,
         }
     }
@@ -149,6 +167,10 @@ impl Authority {
     async fn run(self, form: Form) -> Result<Option<Reply>, Failure> {
         let (dir, work) = match self {
             Authority::Serve(serve) => return Box::pin(serve.run()).await,
+            Authority::Backup(backup) => return backup.authority().await.map(Some),
+            Authority::Restore { restore, published, network } => {
+                return restore.authority(&published, &network).await.map(Some);
+            }
             Authority::Init { dir, origin, key } => {
                 let keys = if key.is_empty() {
                     vec![verifying_key(None)?]
@@ -174,7 +196,7 @@ impl Authority {
                 (dir, Work::Import(file, credentials, clock))
             }
             Authority::Seal { dir, in_order, clock } => (dir, Work::Seal(in_order, clock)),
-            Authority::Remove { dir, network_number, reason, clock } => {
+            Authority::Remove { dir, network_number, without_record: _, reason, clock } => {
                 (dir, Work::Remove(network_number, reason, clock))
             }
             Authority::Epoch { dir, epoch } => (dir, Work::Epoch(epoch)),
@@ -197,7 +219,7 @@ enum Work {
     RemoveRegistrar(String, WritingClock),
     Import(PathBuf, Option<Out>, WritingClock),
     Seal(bool, WritingClock),
-    Remove(NetworkNumber, RemovalReason, WritingClock),
+    Remove(Option<NetworkNumber>, RemovalReason, WritingClock),
     Epoch(Option<u64>),
     Platform(Host, String, String, Vec<String>),
     Publish(PathBuf),
@@ -256,7 +278,13 @@ impl Work {
                 }
                 Ok(Reply::raw(epoch.to_json(), epoch_text(&epoch.statement)))
             }
-            Work::Remove(number, reason, clock) => {
+            Work::Remove(None, reason, clock) => {
+                clock.now()?;
+                let leaves = registry.remove_without_record(reason).await.map_err(failure)?;
+                let text = format!("{leaves} entries without a record leave at the next seal ({reason})");
+                Reply::new(&json!({"leaves": leaves, "reason": reason, "state": "pending"}), text)
+            }
+            Work::Remove(Some(number), reason, clock) => {
                 registry.remove(&number, reason, clock.now()?).await.map_err(failure)?;
                 let text = format!("{number} leaves the tree at the next seal ({reason})");
                 Reply::new(&json!({"network_number": number, "reason": reason, "state": "pending"}), text)

@@ -4,6 +4,7 @@
 
 mod audit;
 mod authority;
+mod backup;
 mod bench;
 mod common;
 mod debug;
@@ -14,6 +15,7 @@ mod network;
 mod out;
 mod outcome;
 mod params;
+mod passphrase;
 mod platform;
 mod progress;
 mod prompt;

@@ -1,6 +1,7 @@
 //! `veilpass platform`: a platform's keys and requests, on folders and files.
 
 use crate::authority::{failure, void};
+use crate::backup::{Backup, Restore};
 use crate::common::{Clock, run_server, verifying_key};
 use crate::out::Out;
 use crate::outcome::{Failure, Form, Reply};
@@ -71,6 +72,10 @@ pub enum Platform {
         #[command(flatten)]
         clock: Clock,
     },
+    /// Write keys and database into one encrypted file, also while the platform serves
+    Backup(Backup),
+    /// Make a folder of a backup
+    Restore(Restore),
     /// Serve requests, presentations and results over HTTP; reads new epochs by itself
     Serve(Box<ServePlatform>),
 }
@@ -80,6 +85,7 @@ impl Platform {
     pub fn out(&self) -> Option<&Out> {
         match self {
             Platform::Request { out, .. } => Some(out),
+            Platform::Backup(backup) => Some(backup.out()),
             _ => None,
         }
     }
@@ -89,6 +95,8 @@ impl Platform {
 pub fn run(command: Platform, form: Form) -> Result<Option<Reply>, Failure> {
     let reply = match command {
         Platform::Serve(serve) => return run_server(serve.run()),
+        Platform::Backup(backup) => run_server(backup.platform()),
+        Platform::Restore(restore) => run_server(restore.platform()),
         Platform::Keygen { dir } => {
             let draft = PlatformKeys::draft(&dir, &mut OsRng).map_err(failure)?;
             let made = draft.new_platform();

@@ -8,9 +8,8 @@
 //! old one last: killed in between, the wallet opens with whichever state fits it.
 
 use super::{disk, refusal};
-use crate::common::{read_text, terminal};
 use crate::outcome::Failure;
-use crate::prompt;
+use crate::passphrase;
 use clap::Args;
 use secrecy::SecretString;
 use std::fs::File;
@@ -21,7 +20,6 @@ use veilpass_server::files::{
     Access, LARGEST, at, check_regular, create, lock, make_private_folder, read, read_if_there, replace,
     write,
 };
-use zeroize::Zeroizing;
 
 /// Which wallet, and its passphrase (`VEILPASS_PASSPHRASE`, a file, or a question).
 #[derive(Debug, Clone, Args)]
@@ -64,30 +62,7 @@ impl At {
 
     /// The passphrase; `again`: typed twice.
     pub fn passphrase(&self, again: bool) -> Result<SecretString, Failure> {
-        let text = self.passphrase_text(again)?;
-        if text.is_empty() {
-            return Err(Failure::Usage("an empty passphrase protects nothing".into()));
-        }
-        Ok(SecretString::from((*text).clone()))
-    }
-
-    fn passphrase_text(&self, again: bool) -> Result<Zeroizing<String>, Failure> {
-        if let Some(file) = &self.passphrase_file {
-            let text = Zeroizing::new(read_text(file)?);
-            // A passphrase may begin or end with a space; the end of its line is not part of it.
-            return Ok(Zeroizing::new(text.trim_end_matches(['\n', '\r']).to_owned()));
-        }
-        if let Ok(text) = std::env::var("VEILPASS_PASSPHRASE") {
-            return Ok(Zeroizing::new(text));
-        }
-        if !terminal() {
-            return Err(Failure::Usage("a wallet needs VEILPASS_PASSPHRASE or --passphrase-file".into()));
-        }
-        let first = prompt::secret("Passphrase of the wallet: ")?;
-        if again && *first != *prompt::secret("Once more: ")? {
-            return Err(Failure::Usage("the two passphrases differ".into()));
-        }
-        Ok(first)
+        passphrase::read(self.passphrase_file.as_deref(), "wallet", again)
     }
 
     /// That there is a wallet in the folder.

@@ -301,6 +301,6 @@ fn places(at: &Path, runtime: &tokio::runtime::Runtime) -> std::collections::Has
         let authority = veilpass_server::authority::Authority::open(&at.join("A")).await.unwrap();
         let state = authority.store().published_state().await.unwrap();
         authority.close().await;
-        state.leaves.into_iter().map(|(place, leaf)| (to_bytes(&leaf), place)).collect()
+        state.signed.leaves.into_iter().map(|(place, leaf)| (to_bytes(&leaf), place)).collect()
     })
 }

@@ -76,11 +76,6 @@ pub async fn readyz(State(shared): State<Shared>) -> Response {
     let usable = shared.epochs.usable(now());
     // Both: a store that takes changes may have lost what it should know.
     let stored = shared.store.probe().await.is_ok() && shared.store.saved_epochs().await.is_ok();
-    let code = match (&usable, stored) {
-        (_, false) => Some("unavailable"),
-        (Err(e), true) => Some(EpochsError::code(e)),
-        (Ok(_), true) => None,
-    };
     let following = shared.epochs.following();
     let contradictions = following.epochs.equivocations().len();
     let (code, detail) = match (&usable, stored) {

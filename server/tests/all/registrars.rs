@@ -37,7 +37,7 @@ async fn a_removed_registrar_can_do_nothing_more() {
         .refused(401, "unauthorised");
     serving.confirm(&redeemed, &words).await.refused(401, "unauthorised");
     serving.redeem(&unused, &wallets[2]).await.refused(410, "code_expired");
-    assert!(serving.fixture.authority.replace_registrar_token(&name, &mut rng).await.is_err());
+    assert!(serving.fixture.authority.draw_registrar(&name, true, &mut rng).await.is_err());
 
     // The control: another registrar works, what was confirmed is sealed, and the name can come back.
     let body = application("enrol", &number(3)).to_string();

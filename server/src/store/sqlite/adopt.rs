@@ -147,7 +147,9 @@ async fn changes_sealed(
 
 /// Wallets that ask again under these codes are told to apply anew. The query may use `?1`, a JSON list.
 async fn lapse(tx: &mut SqliteConnection, codes: &'static str, list: &str) -> Result<(), StoreError> {
-    let sql = format!("UPDATE code SET ended = 'lapsed' WHERE ended IS NULL AND ?1 IS NOT NULL AND hash IN ({codes})");
+    let sql = format!(
+        "UPDATE code SET ended = 'lapsed' WHERE ended IS NULL AND ?1 IS NOT NULL AND hash IN ({codes})"
+    );
     sqlx::query(sqlx::AssertSqlSafe(sql)).bind(list).execute(tx).await?;
     Ok(())
 }
