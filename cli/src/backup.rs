@@ -90,8 +90,11 @@ pub struct Restore {
     clock: Clock,
 }
 
+/// A backup and its passphrase.
+type Encrypted = (Box<dyn Read + Send>, SecretString);
+
 impl Restore {
-    fn backup(&self) -> Result<Option<(Box<dyn Read + Send>, SecretString)>, Failure> {
+    fn backup(&self) -> Result<Option<Encrypted>, Failure> {
         let Some(file) = &self.file else { return Ok(None) };
         let fault = |e| Failure::fault(&file.display().to_string(), e);
         let bytes: Box<dyn Read + Send> = match file == Path::new("-") {
