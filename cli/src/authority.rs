@@ -45,10 +45,10 @@ pub enum Authority {
         #[arg(long, requires = "name")]
         new_token: bool,
         /// List the registrars
-        #[arg(long, conflicts_with_all = ["name", "remove"])]
+        #[arg(long, conflicts_with_all = ["name", "remove", "new_token"])]
         list: bool,
         /// Remove a registrar: the token is void, applications that are not confirmed are erased
-        #[arg(long, value_name = "NAME", conflicts_with = "name")]
+        #[arg(long, value_name = "NAME", conflicts_with_all = ["name", "new_token"])]
         remove: Option<String>,
         #[command(flatten)]
         clock: WritingClock,

@@ -18,6 +18,7 @@ use veilpass_server::platform;
 
 /// What `backup` takes.
 #[derive(Debug, Args)]
+#[group(id = "what_is_backed_up")]
 pub struct Backup {
     /// The server's folder; the server may go on running
     #[arg(long)]
@@ -76,6 +77,7 @@ impl Backup {
 
 /// What `restore` takes.
 #[derive(Debug, Args)]
+#[group(id = "what_is_restored")]
 pub struct Restore {
     /// The folder that is made, absent or empty; without FILE, the folder that was copied or put back
     #[arg(long)]

@@ -3,6 +3,7 @@
 //! The limit on the size of files stands for a full disk: SQLite ends the transaction by itself after either.
 
 use crate::binary::veilpass;
+use crate::life::{HEADER, crowd};
 use crate::server::{Server, client, get, post, text};
 use rustix::process::{Pid, Resource, Rlimit, prlimit};
 use serde_json::{Value, json};
@@ -56,7 +57,7 @@ fn a_platform_goes_on_after_failed_writes() {
     let place = tempfile::tempdir().unwrap();
     let at = place.path();
     let vkey = text(&veilpass(at, "authority init --dir A --origin id.example/veilpass").ok()["vkey"]);
-    std::fs::write(at.join("people.csv"), crate::life::crowd(1_100)).unwrap();
+    std::fs::write(at.join("people.csv"), format!("{HEADER}\n{}", crowd(1_100))).unwrap();
     veilpass(at, "authority import --dir A people.csv").ok();
     veilpass(at, "authority seal --dir A").ok();
     veilpass(at, "authority publish --dir A --out pub").ok();

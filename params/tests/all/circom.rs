@@ -151,7 +151,7 @@ fn defects_have_names() {
     assert_eq!(at(header + 48, &[0xff; 4]), FormatError::Counts("fewer labels than inputs and outputs"));
     assert_eq!(at(header + 36, &[0xff; 4]), FormatError::Truncated("the labels"));
     assert_eq!(at(header + 36, &[8]), FormatError::Truncated("the labels"));
-    assert_eq!(at(header + 52, &[0, 0]), FormatError::Label(0));
+    assert_eq!(at(header + 52, &[0, 0]), FormatError::Counts("fewer labels than inputs and outputs"));
     assert_eq!(at(header + 52, &[0x44, 1]), FormatError::Label(6));
     assert_eq!(at(header + 60, &[4]), FormatError::Truncated("the rows"));
     assert_eq!(at(header + 60, &[2]), FormatError::Trailing("the rows"));
