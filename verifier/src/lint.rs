@@ -51,7 +51,7 @@ pub enum KeyFault {
     /// Off the curve or outside its subgroup (possible only for a key that was never a file).
     #[error("{0} is not in its group")]
     NotInGroup(KeyPart),
-    /// γ = δ or γ = −δ: `A = α, B = β, C = ∓IC(x)` passes for every x.
+    /// γ = δ or γ = −δ: `A = α, B = β, C = ∓IC(z)` passes for every z.
     #[error("gamma and delta are equal or opposite")]
     GammaIsDelta,
     /// δ is the generator or its negative: nobody contributed to the second phase.
@@ -61,7 +61,7 @@ pub enum KeyFault {
     /// the powers of τ are enough to choose a proof's other half freely in every row.
     #[error("{0} is the generator or its negative")]
     FirstPhaseSkipped(KeyPart),
-    /// β = ±γ: `A = α ± IC(x), B = β` passes for every x; β = ±δ: `A = IC(x), B = γ, C = ∓α`.
+    /// β = ±γ: `A = α ± IC(z), B = β` passes for every z; β = ±δ: `A = IC(z), B = γ, C = ∓α`.
     #[error("beta and {0} are equal or opposite")]
     BetaIs(KeyPart),
     /// Two IC points are equal or opposite: what one input gains another can lose (S14).
@@ -142,7 +142,7 @@ mod tests {
         VerifyingKey::from_points(Origin::Ceremony, points)
     }
 
-    /// `IC(x)`, as everybody can compute it from the public key.
+    /// `IC(z)`, as everybody can compute it from the public key.
     fn input_commitment(points: &KeyPoints, statement: &Statement) -> G1Affine {
         let inputs = statement.to_array();
         let terms = points.ic.iter().skip(1).zip(inputs);
@@ -177,7 +177,7 @@ mod tests {
     }
 
     /// δ = 1: nobody contributed to the second phase, so `γ·ICᵢ = βAᵢ(τ) + αBᵢ(τ) + Cᵢ(τ)` can be computed
-    /// by anybody from the first phase's transcript, and so can `C = −γ·IC(x)/δ`.
+    /// by anybody from the first phase's transcript, and so can `C = −γ·IC(z)/δ`.
     #[test]
     fn delta_equal_or_opposite_to_the_generator_lets_anybody_forge() {
         let mut rng = StdRng::seed_from_u64(4);

@@ -1,6 +1,6 @@
 //! The pairing check of Groth16 for one proof.
 //!
-//! `e(A, B) = e(α, β) · e(IC(x), γ) · e(C, δ)` with `IC(x) = IC₀ + Σ xᵢ·ICᵢ`. One multi-Miller loop and
+//! `e(A, B) = e(α, β) · e(IC(z), γ) · e(C, δ)` with `IC(z) = IC₀ + Σ zᵢ·ICᵢ`. One multi-Miller loop and
 //! one final exponentiation. Many proofs at once: [`crate::batch`].
 
 use crate::batch::{self, Flaw, Item};
@@ -132,7 +132,7 @@ impl PreparedKey {
         if product == t.alpha_beta { Ok(()) } else { Err(Flaw::Invalid) }
     }
 
-    /// `IC₀ + Σ xᵢ·ICᵢ`.
+    /// `IC₀ + Σ zᵢ·ICᵢ`.
     fn commitment(&self, statement: &Statement) -> Jacobian<Fe> {
         let mut terms = Vec::with_capacity(ROOM);
         terms.extend(self.tables.ic_constant);

@@ -3,10 +3,10 @@
 //! With wires z, rows A·z and B·z and the key of ark-groth16 the unblinded proof is
 //!
 //! ```text
-//! A = α + Σ zᵢ·[Aᵢ(τ)]₁      B = β + Σ zᵢ·[Bᵢ(τ)]₂      C = Σ zᵢ·[Lᵢ]₁ + Σ hₖ·[Hₖ]₁
+//! A₀ = α + Σ zᵢ·[uᵢ(τ)]₁      B₀ = β + Σ zᵢ·[vᵢ(τ)]₂      C₀ = Σ zᵢ·Lᵢ + [h]
 //! ```
 //!
-//! which is what ark makes with r = s = 0; it is then re-randomised, so that B is not needed in G1. All
+//! which ark makes when both of its blinding factors are 0. It is then re-randomised, so that B is not needed in G1. All
 //! bases are known beforehand, so every sum is one pass over buckets ([`FixedBases`]).
 
 use super::blinding::{BlindingKey, Unblinded, blinded};
@@ -47,7 +47,7 @@ pub struct Engine {
     check: PreparedKey,
     quotient: Quotient,
     delta: Comb<G2>,
-    /// `[A_m(τ)]₁`.
+    /// `U = [u₁₄(τ)]₁`.
     challenge_point: G1Affine,
     challenge: OnceLock<Comb<G1>>,
     rooms: Rooms,
@@ -203,17 +203,17 @@ impl Engine {
         Unblinded { a: a + self.alpha, b: b + self.beta, c }
     }
 
-    /// `Σ zᵢ·[Aᵢ(τ)]₁`.
+    /// `Σ zᵢ·[uᵢ(τ)]₁`.
     pub(super) fn sum_a(&self, wires: &[Fr]) -> Sum1 {
         self.tables().a.sum(wires)
     }
 
-    /// `Σ zᵢ·[Bᵢ(τ)]₂`.
+    /// `Σ zᵢ·[vᵢ(τ)]₂`.
     pub(super) fn sum_b(&self, wires: &[Fr]) -> Sum2 {
         self.tables().b.sum(wires)
     }
 
-    /// `Σ zᵢ·[Lᵢ]₁ + Σ hₖ·[Hₖ]₁`; either may be left out by being empty.
+    /// `Σ zᵢ·Lᵢ + [h]`; either may be left out by being empty.
     pub(super) fn sum_c(&self, wires: &[Fr], h: &[Fr]) -> Sum1 {
         let mut scalars = Zeroizing::new(Vec::with_capacity(dimensions().wires + h.len()));
         scalars.extend_from_slice(wires);

@@ -63,11 +63,11 @@ pub enum PreparedKeyError {
 pub struct PreparedProvingKey {
     pub(super) verifying_key: VerifyingKey,
     made_from: KeyFile,
-    /// `[Aᵢ(τ)]₁`, by wire.
+    /// `[uᵢ(τ)]₁`, by wire.
     pub(super) a: Vec<G1Affine>,
-    /// `[Bᵢ(τ)]₂`, by wire.
+    /// `[vᵢ(τ)]₂`, by wire.
     pub(super) b: Vec<G2Affine>,
-    /// For each wire `½·Σₛ Cₛᵢ·[ℓₛ]`, and if it is private `[(βAᵢ + αBᵢ + Cᵢ)/δ]₁` more; then `−½·[λᵢ]`.
+    /// For each wire `½·Σₛ Cₛᵢ·[ℓₛ]`, and if it is private `[(βuᵢ + αvᵢ + wᵢ)/δ]₁` more; then `−½·[ℓ′ᵢ]`.
     pub(super) c: Vec<G1Affine>,
 }
 

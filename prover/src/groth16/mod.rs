@@ -1,4 +1,7 @@
 //! The proving engine: Groth16 over BN254 behind one small interface.
+//!
+//! Symbols are those of `docs/notes/proving.md`. Names of variables are older: `n` is its N, `h` its quotient, and `a`,
+//! `b`, `c` are the polynomials u, v, w or the sums for A, B, C. Comments at items name them by these variables.
 
 mod blinding;
 mod engine;

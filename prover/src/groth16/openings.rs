@@ -1,10 +1,11 @@
 //! What the commitment of the quotient gains when single rows change.
 //!
-//! H changes in every coefficient when a row does. But with `H = Σ hₖ Xᵏ ↦ Σ hₖ·[τᵏ Z(τ)/δ]₁` linear, and row values that
-//! change by α in A and β in B, the commitment changes by
+//! h changes in every coefficient when a row does. But `[h] = Σ hᵢ·[τⁱ Z(τ)/δ]₁` is linear in h. Let the values of rows
+//! change by Δu in the first factor and Δv in the second (`alpha` and `beta` below). Then `[h]` changes by
 //!
 //! ```text
-//! Σₛ αₛ (ωˢ/n)·[(B − bₛ)/(X − ωˢ)] + βₛ (ωˢ/n)·[(A − aₛ)/(X − ωˢ)] + (αₛEₛ(β) + βₛEₛ(α))·[ℓₛ] + αₛβₛ·[(ℓₛ² − ℓₛ)/Z]
+//! Σₛ Δuₛ (ωˢ/N)·[(v − v(ωˢ))/(X − ωˢ)] + Δvₛ (ωˢ/N)·[(u − u(ωˢ))/(X − ωˢ)]
+//!    + (Δuₛ Mₛ(Δv) + Δvₛ Mₛ(Δu))·[ℓₛ] + Δuₛ Δvₛ·[(ℓₛ² − ℓₛ)/Z]
 //! ```
 //!
 //! over the changed rows s alone (docs/notes/proving.md). The openings of a polynomial at all roots come from
@@ -38,7 +39,7 @@ pub(super) struct Lagrange {
     l: Vec<G1Projective>,
     /// `n²·[(ℓₛ² − ℓₛ)/Z]`.
     k: Vec<G1Projective>,
-    /// `−½·[λᵢ]`.
+    /// `−½·[ℓ′ᵢ]`.
     odd: Vec<G1Projective>,
 }
 

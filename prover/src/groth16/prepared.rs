@@ -1,7 +1,7 @@
 //! A proof to which only the challenge is missing.
 //!
-//! The challenge occurs in no row but its own input row j, where A is the challenge and B and C are zero. So
-//! with U = [Aₘ(τ)]₁ and R = (ωʲ/n)·Σ (coefficients of B(X)/(X − ωʲ))ₖ·[τᵏ Z(τ)/δ]₁
+//! The challenge occurs in no row but its own input row j, where the first factor is the challenge m and
+//! the second factor and the product are zero. So with `U = [u₁₄(τ)]₁` and `R = [(ωʲ/N)·v/(X − ωʲ)]`
 //!
 //! ```text
 //! (A₀ + m·U, B₀, C₀ + m·R)

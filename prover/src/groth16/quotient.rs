@@ -1,10 +1,10 @@
-//! The quotient `H = (A·B − C)/Z` of a satisfied assignment, Z = X^n − 1, n = 8,192, in the form for which the key has
-//! points.
+//! The quotient `h = (u·v − w)/Z` of a satisfied assignment, `Z = X^N − 1`, N = 8,192, in the form for which the key
+//! has points.
 //!
-//! On the odd coset Z is −2, so H is `−(A·B − C)/2` there. With P the interpolation there of the product A·B, that also
-//! holds coefficient by coefficient, because both sides have fewer than n of them. For a key whose points have C's part
-//! the values of A·B are all. Otherwise C's coefficients are needed, but no matrix: on a satisfied assignment its values
-//! are the products of the rows.
+//! On the odd coset Z is −2, so h is `−(u·v − w)/2` there. Let g interpolate u·v there. Then `h = −(g − w)/2` also holds
+//! coefficient by coefficient, because both sides have fewer than N coefficients. A key whose points contain the part of
+//! w needs only the values of u·v. Otherwise the coefficients of w are needed, but no matrix: on a satisfied assignment
+//! the values of w are the products of the rows.
 
 use super::spectrum::Basis;
 use ark_ff::{AdditiveGroup, Field, batch_inversion};

@@ -1,7 +1,7 @@
 //! From one platform to the next in the same epoch.
 //!
-//! The three sums are linear in the wires and in H. A new scope, other predicates or another slot change a few hundred
-//! of 5,800 wires: only the differences to the statement where the session began are summed. H changes
+//! The three sums are linear in the wires and in the quotient h. A new scope, other predicates or another slot change
+//! a few hundred of 5,800 wires: only the differences to the statement where the session began are summed. h changes
 //! throughout; it is computed anew, or, once [`Session::look_ahead`] has been called, its commitment follows from
 //! the rows that changed.
 

@@ -1,8 +1,8 @@
-//! The points of H under Fourier transforms.
+//! The key's points for the quotient under Fourier transforms.
 //!
-//! With `[P]` for `Σ pₖ·[τᵏ Z(τ)/δ]₁`, P of degree at most n − 2, a key has `[Xᵏ]`. The same points can be had for P given by
-//! its values: on the roots of unity, with `ℓₛ` the Lagrange polynomial of `ωˢ`, or on the odd coset, with `λᵢ` that of
-//! `ζωⁱ`, ζ² = ω. The coefficient of `X^(n−1)` in these has no point and needs none: in every sum it vanishes.
+//! Let `[f]` be `Σ fᵢ·[τⁱ Z(τ)/δ]₁` for f of degree at most N − 2. A key has the points `[Xⁱ]`. Their transforms serve f
+//! given by its values: on the roots of unity, with `ℓₛ` the Lagrange polynomial of `ωˢ`, or on the odd coset, with `ℓ′ᵢ`
+//! that of `ζωⁱ`, ζ² = ω. The coefficient of `X^(N−1)` in these has no point and needs none: in every sum it vanishes.
 
 use ark_bn254::G1Projective;
 use ark_ff::{AdditiveGroup, FftField, Field};
@@ -14,7 +14,7 @@ use veilpass_protocol::field::Fr;
 pub(super) enum Basis {
     /// By its n − 1 coefficients, as in ark's key.
     Powers,
-    /// By the n values of A·B on the odd coset, where Z is −2, for points `−½·[λᵢ]`. What C subtracts is linear in the
+    /// By the n values of A·B on the odd coset, where Z is −2, for points `−½·[ℓ′ᵢ]`. What C subtracts is linear in the
     /// wires, and in their points.
     OddValues,
 }
@@ -50,12 +50,12 @@ impl Spectrum {
         self.backward(&self.padded(powers))
     }
 
-    /// `−½·[λᵢ]` from the `[Xʲ]`.
+    /// `−½·[ℓ′ᵢ]` from the `[Xʲ]`.
     pub fn on_odd(&self, powers: &[G1Projective]) -> Vec<G1Projective> {
         self.backward(&self.times(&self.padded(powers), &self.twist))
     }
 
-    /// The `[Xʲ]` from all `−½·[λᵢ]`.
+    /// The `[Xʲ]` from all `−½·[ℓ′ᵢ]`.
     pub fn powers(&self, odd: &[G1Projective]) -> Vec<G1Projective> {
         let back: Vec<Recoded> =
             geometric(-Fr::from(2u8), self.zeta, self.n).map(|x| Recoded::new(&x)).collect();

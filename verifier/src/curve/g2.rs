@@ -7,6 +7,8 @@
 //! used: `(x + 1) + xX + xX² − 2xX³`, with a multiplication by the 63-bit `x`; and `(6x + 2) + X − X² + X³`
 //! (Vercauteren, ePrint 2008/096), whose first three terms are the point at which an optimal ate loop ends, so that
 //! whoever walks the loop has the check for one comparison. A test computes both greatest common divisors.
+//!
+//! In docs/notes/verifying.md `x` is `x₀`, `t` is `6x₀² + 1`, `h₂r` is `#E′` and `a` is `φ`.
 
 use super::X_DIGITS;
 use super::fe::Fe;
