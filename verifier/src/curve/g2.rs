@@ -8,7 +8,7 @@
 //! (Vercauteren, ePrint 2008/096), whose first three terms are the point at which an optimal ate loop ends, so that
 //! whoever walks the loop has the check for one comparison. A test computes both greatest common divisors.
 //!
-//! In docs/notes/verifying.md `x` is `x₀`, `t` is `6x₀² + 1`, `h₂r` is `#E′` and `a` is `φ`.
+//! In docs/notes/verifying.md `x` is `x₀`, `t` is `6x₀² + 1`, `h₂r` is `|E′|` and `a` is `φ`.
 
 use super::X_DIGITS;
 use super::fe::Fe;
