@@ -129,14 +129,15 @@ impl Restore {
         );
         if restored.epoch > restored.from_epoch {
             text += &format!(
-                "\nSince the copy (epoch {}): {} people left, {} waiting changes were sealed.",
+                "\nSince the copy (epoch {}): {} old entries are gone, {} waiting changes were sealed.",
                 restored.from_epoch, found.removed_since, found.sealed_since
             );
         }
         if found.without_record > 0 {
             text += &format!(
-                "\n{} entries belong to people who are not on record. They stay valid. When these people have been \
-                 examined again, remove the entries:\n  veilpass authority remove --dir {} --without-record --reason error",
+                "\n{} entries belong to people who are not on record. They stay valid, and nobody new can enter \
+                 beside them. Remove them first; these people are examined again afterwards, and enter about \
+                 three days later:\n  veilpass authority remove --dir {} --without-record --reason error",
                 found.without_record,
                 self.dir.display()
             );
@@ -146,8 +147,9 @@ impl Restore {
                 &format!("\n{} changes under way were dropped; they have to be filed again.", found.dropped);
         }
         text += &format!(
-            "\nRegistrars examine again everybody who came to them between {} and {}.\nRegistrars, tokens and \
-             one-time codes that were made in that time do not count any more.",
+            "\nRegistrars examine again everybody who came to them between {} and {}.\nAll tokens of \
+             registrars and open one-time codes are void: give each registrar a new token \
+             (`veilpass authority registrar --name NAME --new-token`).",
             restored.examine_from, restored.examine_until
         );
         Reply::new(&restored, text)

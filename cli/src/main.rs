@@ -9,6 +9,7 @@ mod bench;
 mod common;
 mod debug;
 mod demo;
+mod explain;
 mod export;
 mod machine;
 mod network;
@@ -26,7 +27,7 @@ mod wallet;
 
 use clap::{CommandFactory, Parser, Subcommand};
 use out::Out;
-use outcome::{Failure, Form, Reply};
+use outcome::{Audience, Failure, Form, Reply};
 use std::io::Write;
 use std::process::ExitCode;
 
@@ -67,6 +68,8 @@ enum Command {
     /// Values one by one, to hold this binary against an implementation of your own
     #[command(subcommand)]
     Debug(debug::Debug),
+    /// What a code means, and what to do next
+    Explain(explain::Explain),
     /// Completions for a shell, to standard output
     Completions {
         /// Which shell
@@ -79,10 +82,10 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(e) => return misused(&e),
     };
-    let json = cli.json;
+    let (json, audience) = (cli.json, cli.command.audience());
     match form(&cli.command, json) {
         Ok(form) => outcome::finish(machine::choose().and_then(|()| run(cli.command, form)), form),
-        Err(failure) => outcome::finish(Err(failure), Form { json, aside: false }),
+        Err(failure) => outcome::finish(Err(failure), Form { audience, json, aside: false }),
     }
 }
 
@@ -94,7 +97,7 @@ fn misused(e: &clap::Error) -> ExitCode {
     }
     let printed = e.print().and_then(|()| std::io::stdout().flush());
     let printed = printed.map(|()| None).map_err(|e| Failure::fault("standard output", e));
-    outcome::finish(printed, Form { json: false, aside: false })
+    outcome::finish(printed, Form { audience: Audience::Engineer, json: false, aside: false })
 }
 
 /// Where the answer goes. With `--json` standard output is the answer's alone.
@@ -105,10 +108,19 @@ fn form(command: &Command, json: bool) -> Result<Form, Failure> {
             "with --json standard output holds the answer and nothing else: name a file for the output";
         return Err(Failure::Usage(what.into()));
     }
-    Ok(Form { json, aside })
+    Ok(Form { audience: command.audience(), json, aside })
 }
 
 impl Command {
+    /// Who reads what it says.
+    fn audience(&self) -> Audience {
+        match self {
+            Command::Wallet(_) => Audience::Person,
+            Command::Authority(_) | Command::Registrar(_) => Audience::Operator,
+            _ => Audience::Engineer,
+        }
+    }
+
     /// The output that the person names, which may be standard output.
     fn out(&self) -> Option<&Out> {
         match self {
@@ -133,6 +145,7 @@ fn run(command: Command, form: Form) -> Result<Option<Reply>, Failure> {
         Command::Demo(d) => demo::run(&d, form.json).map(Some),
         Command::Bench(b) => bench::run(&b).map(Some),
         Command::Debug(c) => debug::run(c),
+        Command::Explain(e) => explain::run(&e).map(Some),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "veilpass", &mut script);

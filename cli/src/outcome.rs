@@ -1,5 +1,6 @@
 //! What a command ends with, and how it is written (contract §1).
 
+use crate::explain;
 use serde::Serialize;
 use serde_json::Value;
 use std::fmt;
@@ -13,9 +14,22 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// Whether standard output has a document already, or can have none: it never gets a second one.
 static ANSWERED: AtomicBool = AtomicBool::new(false);
 
+/// Who reads a refusal: the table of `veilpass explain` has a sentence for each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Audience {
+    /// A person with a wallet.
+    Person,
+    /// An engineer of a platform, or a researcher.
+    Engineer,
+    /// An operator of a server, or a registrar.
+    Operator,
+}
+
 /// Where a command's answer goes.
 #[derive(Debug, Clone, Copy)]
 pub struct Form {
+    /// Who reads it.
+    pub audience: Audience,
     /// One JSON document instead of a text.
     pub json: bool,
     /// Standard output has an output that the person named `-`: the text goes to standard error.
@@ -182,8 +196,16 @@ pub fn finish(outcome: Result<Option<Reply>, Failure>, form: Form) -> ExitCode {
             Err(unwritten) => tell_line(format_args!("could not: {}", printable(unwritten.detail()))),
         }
     }
-    let what = if code == 1 { format!("refused ({name})") } else { "could not".to_owned() };
-    tell_line(format_args!("{what}: {}", printable(detail)));
+    match explain::sentence(name, form.audience).filter(|_| code == 1) {
+        Some(sentence) => {
+            tell_line(format_args!("{sentence} ({name})"));
+            // What is particular to this time; a detail that only repeats the code is not shown.
+            if detail.as_str() != name {
+                tell_line(format_args!("  Here: {}", printable(detail)));
+            }
+        }
+        None => tell_line(format_args!("could not: {}", printable(detail))),
+    }
     // A refusal that was to be a document and is none is not one that a program could read.
     ExitCode::from(if form.json { 3 } else { code })
 }

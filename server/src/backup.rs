@@ -107,13 +107,14 @@ fn append(archive: &mut Builder<impl Write>, name: &str, size: u64, from: &mut d
     archive.append_data(&mut header, name, from)
 }
 
-/// Decrypts a backup into a folder that is empty, and gives its manifest. Keys and databases become private.
+/// Decrypts a backup into a folder that is empty, and gives its manifest. `access` knows the names that such a
+/// backup may hold; every other name is damage.
 pub(crate) fn unpack(
     from: impl Read,
     passphrase: &SecretString,
     kind: Kind,
     into: &Path,
-    public: impl Fn(&str) -> bool,
+    access: impl Fn(&str) -> Option<Access>,
 ) -> Result<Manifest, RegistryError> {
     let damaged = |e: &dyn std::fmt::Display| BackupError::Damaged(e.to_string());
     let mut identity = Identity::new(passphrase.clone());
@@ -153,10 +154,10 @@ pub(crate) fn unpack(
             continue;
         };
         let expected = manifest.files.get(unpacked.len());
-        if expected != Some(&name) || !is_plain(&name) || entry.header().entry_type() != EntryType::Regular {
+        let access = access(&name).filter(|_| expected == Some(&name));
+        let (Some(access), EntryType::Regular) = (access, entry.header().entry_type()) else {
             return Err(damaged(&format!("{name} should not be in it")).into());
-        }
-        let access = if public(&name) { Access::Public } else { Access::Private };
+        };
         unpack_one(&mut entry, &into.join(&name), access)?;
         unpacked.push(name);
     }
@@ -168,13 +169,6 @@ pub(crate) fn unpack(
     let mut rest = archive.into_inner();
     io::copy(&mut rest, &mut io::sink()).map_err(|e| damaged(&e))?;
     Ok(manifest)
-}
-
-/// Names in our folders: letters, digits, `.`, `-`, at most one folder deep, and nothing that leads out.
-fn is_plain(name: &str) -> bool {
-    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.');
-    let part = |part: &str| !part.is_empty() && !part.starts_with('.') && part.bytes().all(plain);
-    name.len() <= files::LONGEST_NAME && name.split('/').count() <= 2 && name.split('/').all(part)
 }
 
 fn unpack_one(entry: &mut impl Read, to: &Path, access: Access) -> Result<(), RegistryError> {

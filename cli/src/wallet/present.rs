@@ -3,9 +3,10 @@
 use super::key::{self, Key};
 use super::{At, agree, ask, disk, refusal};
 use crate::common::{Clock, document, terminal};
+use crate::explain::sentence;
 use crate::network::{self, Network};
 use crate::out::Out;
-use crate::outcome::{Failure, Reply, printable, tell};
+use crate::outcome::{Audience, Failure, Reply, printable, tell};
 use crate::progress;
 use clap::Args;
 use rand::rngs::OsRng;
@@ -120,7 +121,13 @@ pub fn run(at: &At, present: &PresentOptions) -> Result<Reply, Failure> {
             if present.send {
                 send(&client, &answered.address, &answered.presentation)?;
             }
-            let text = if present.send { "presented, and received" } else { "presented" };
+            let text = match (present.send, &present.out) {
+                (true, _) => "The site has your answer.",
+                (false, Some(_)) => "Your answer is written; nothing was sent.",
+                (false, None) => {
+                    "Your answer was made and not sent. Add --send to send it, or --out FILE to keep it."
+                }
+            };
             let (at, clock) = (at.clone(), present.clock);
             let reply = Reply::raw(answered.presentation.clone(), text);
             Ok(reply.afterwards(move || prepare_next(&at, holder, &answered, clock)))
@@ -292,7 +299,8 @@ fn decline(client: &Client, asked: &Asked, why: &Refusal, yes: bool) -> Result<(
         return Ok(());
     };
     if !yes && *why != Refusal::Declined {
-        tell!("Your wallet does not answer ({}): {}", why.code(), printable(&why.to_string()));
+        let said = sentence(why.code(), Audience::Person).map_or_else(|| why.to_string(), str::to_owned);
+        tell!("Your wallet does not answer. {} ({})", printable(&said), why.code());
         tell!("The platform learns only that the request was declined, as if you had said no.");
         ask("Press Enter to decline. ")?;
     }

@@ -255,7 +255,7 @@ fn a_refusal_looks_like_a_person_who_declines() {
     let yesterday = format!("--now {}T04:00:00Z", today.checked_add(-1).unwrap());
     let valid = json!({"predicates": {"valid": true}});
     let male = json!({"predicates": {"valid": true, "sex": "male"}, "context": "b"});
-    let pinned = json!({"predicates": {"valid": true, "sex": "female"}});
+    let pinned = json!({"predicates": {"valid": true, "nationality": 250}});
     let below = json!({"predicates": {"valid": true, "age": {"below": 18}}, "context": "c"});
     let account = json!({"predicates": {"valid": true}, "link": "account"});
     let token =
@@ -285,7 +285,7 @@ fn lane_of(lane: &Lane<'_>, cases: &[(&str, &Value, &str)]) {
     let yes = |line: &str| {
         veilpass(lane.at, &format!("wallet present {line} --yes")).ok();
     };
-    let valid = json!({"predicates": {"valid": true}});
+    let valid = json!({"predicates": {"valid": true, "sex": "female"}});
     let answered = lane.asks(&valid, yes);
     assert_eq!(answered.result["state"], json!("accepted"));
     if let Some((_, token, _)) = cases.iter().find(|(code, ..)| *code == "no_slot_left") {

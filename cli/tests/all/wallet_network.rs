@@ -370,7 +370,7 @@ impl Asking {
 #[test]
 fn presenting_to_an_address() {
     let asking = Asking::set();
-    asking.ask(r#"{"valid":true}"#, "--sign P2");
+    asking.ask(r#"{"valid":true,"age":{"at_least":18}}"#, "--sign P2");
     let presented = asking.present("forum.localhost", "/request", "");
     let sent = asking.posted();
     assert_eq!(presented.ok(), sent[0].json());

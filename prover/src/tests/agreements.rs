@@ -120,7 +120,7 @@ fn pins_are_a_memory_that_their_platform_can_read() {
     };
     for (wallet, mark) in wallets.iter_mut().zip([0b0110, 0b1011]) {
         for (i, context) in bits.into_iter().enumerate() {
-            assert!(mark >> i & 1 == 0 || asks(wallet, context, r#"{"valid":true}"#));
+            assert!(mark >> i & 1 == 0 || asks(wallet, context, r#"{"valid":true,"province":44}"#));
         }
     }
     let read = wallets.iter_mut().map(|wallet| {

@@ -199,6 +199,44 @@ fn w4_attributes_are_collected() {
     assert_eq!(told.iter().map(|(n, _)| *n).collect::<Vec<_>>(), [0, 30, 60, 90, 120]);
 }
 
+/// W4: a chain of extensions in one visit, each chosen by the answers before.
+#[test]
+fn w4_extensions_collect_one_question_more() {
+    let mut world = World::new(57);
+    let mut wallet = world.person(adult());
+    let parts: Vec<fn(&mut Predicates, u32)> = vec![
+        |p, n| p.sex = Sex::ALL.get(n as usize).copied(),
+        |p, n| {
+            p.age = [14, 16, 18, 60].get(n as usize).map(|n| AgePredicate { at_least: Some(*n), below: None })
+        },
+        |p, n| p.province = Some(1 + n as u8),
+        |p, n| p.generation_at_most = (n == 0).then_some(0),
+    ];
+    // It begins with the least, and adds to what was answered whatever is answered next.
+    let collect = |platform: &mut Platform<'_>| {
+        let mut known = Predicates::valid();
+        let mut answers = usize::from(platform.asks(ask().account().asking(&known)));
+        for part in &parts {
+            for n in 0..60 {
+                let mut next = known.clone();
+                part(&mut next, n);
+                if next != known && platform.asks(ask().account().asking(&next)) {
+                    answers += 1;
+                    known = next;
+                    break;
+                }
+            }
+        }
+        (answers, known)
+    };
+    let (answers, known) = collect(&mut Platform::against(&mut wallet, Rules::NONE, &world));
+    assert_eq!(answers, 5, "everything, in one visit: {known:?}");
+    wallet.state.pins = Default::default();
+    let (answers, known) =
+        collect(&mut Platform::against(&mut wallet, Rules { w4: true, ..Rules::NONE }, &world));
+    assert_eq!(answers, 2, "the first question and one extension: {known:?}");
+}
+
 /// Another epoch with the same tree, known to these wallets.
 fn next_epoch<'a>(world: &mut World, time: Timestamp, wallets: impl IntoIterator<Item = &'a mut Wallet>) {
     world.seal(time, &[], &[]);

@@ -71,8 +71,8 @@ fn every_code_is_produced() {
 
     // What was answered before.
     let mut rng = world.rng.clone();
-    wallet.respond(&ask(), now(), &mut rng).unwrap();
-    add(refuse(&wallet, &ask().predicates(r#"{"valid":true,"sex":"male"}"#)));
+    wallet.respond(&ask().predicates(r#"{"valid":true,"sex":"male"}"#), now(), &mut rng).unwrap();
+    add(refuse(&wallet, &ask().predicates(r#"{"valid":true,"age":{"at_least":18}}"#)));
     let one = Ask { link: LinkKind::Tokens, context: "poll", ..ask() };
     let one = Ask { slots: 1, ..one };
     wallet.respond(&one, now(), &mut rng).unwrap();

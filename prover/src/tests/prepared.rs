@@ -314,7 +314,8 @@ fn what_is_prepared_and_how_much() {
     let hosts: Vec<&'static str> =
         (0..20).map(|n| &*Box::leak(format!("h{n}.example").into_boxed_str())).collect();
     for rp in &hosts {
-        visit(&mut wallet, &Ask { rp, ..none() }, false, now());
+        let adults = none().predicates(r#"{"valid":true,"age":{"at_least":18}}"#);
+        visit(&mut wallet, &Ask { rp, ..adults }, false, now());
     }
     assert_eq!(wallet.unprepared(circuit, now()), MAX_PREPARED);
     assert_eq!(wallet.unprepared(CIRCUIT, now()), 0, "nobody asked under that key");

@@ -4,7 +4,7 @@
 use super::seal::Epoch;
 use super::seal::in_background;
 use super::service::PUBLISHED;
-use super::{Authority, VKEY};
+use super::{Authority, VKEY, key_line};
 use crate::error::RegistryError;
 use crate::files::{self, Access, FileError};
 use crate::published::note_number;
@@ -77,7 +77,9 @@ impl Authority {
     fn published_folders(&self) -> Result<Vec<PathBuf>, RegistryError> {
         let mut folders = vec![self.folder.join(PUBLISHED)];
         folders.extend(self.published_elsewhere()?);
-        folders.retain(|folder| folder.join(VKEY).is_file());
+        // What is not there, or belongs to another authority by now, tells nothing.
+        let ours = key_line(&self.signer);
+        folders.retain(|folder| files::read(&folder.join(VKEY)).is_ok_and(|line| line == ours.as_bytes()));
         Ok(folders)
     }
 
@@ -95,7 +97,8 @@ impl Authority {
         let mut known = self.published_elsewhere()?;
         // A path that is no text, or has a line end, cannot stand in the list; it is not looked at later.
         let Some(text) = folder.to_str().filter(|text| !text.contains('\n')) else { return Ok(()) };
-        if text != self.folder.join(PUBLISHED).to_string_lossy() && !known.contains(&folder) {
+        let own = std::path::absolute(self.folder.join(PUBLISHED)).map_err(files::at(&folder))?;
+        if folder != own && !known.contains(&folder) {
             known.push(PathBuf::from(text));
             let lines: String = known.iter().map(|path| format!("{}\n", path.display())).collect();
             files::write(&self.folder.join(PUBLISHED_IN), lines.as_bytes(), Access::Private)?;
@@ -182,7 +185,11 @@ fn differing_place(tree: &Tree, newest: &EpochStatement, folders: &[PathBuf]) ->
             let id = TileId { level: 0, index };
             // A tile without any leaf has no file.
             let signed = match fs::read(folder.join(id.to_string())) {
-                Ok(bytes) => Tile::decode(id, &bytes).ok()?.nodes().to_vec(),
+                Ok(bytes) => match Tile::decode(id, &bytes) {
+                    Ok(tile) => tile.nodes().to_vec(),
+                    // Somebody wrote into the published folder as well; another one may tell.
+                    Err(_) => break,
+                },
                 Err(_) => Vec::new(),
             };
             let differs = |at: &u64| {
@@ -210,25 +217,36 @@ pub(super) fn chain(before: Option<&EpochStatement>, statement: &EpochStatement)
     EpochStatement::next(&statement.origin, before, changes).as_ref() == Ok(statement)
 }
 
-/// The note with the highest number in a published folder, if any.
+/// The newest note in a published folder that this authority has signed. Files that are something else are passed
+/// over: a stray file must not keep removals from being sealed.
 fn newest_note(folder: &Path, key: &AuthorityKey) -> Result<Option<EpochStatement>, RegistryError> {
-    let Some(number) = newest_number(folder)? else { return Ok(None) };
-    let path = folder.join(format!("epochs/{number}.note"));
-    let note = files::read_text(&path)?;
-    let statement = open_note(&note, key).ok().filter(|statement| statement.epoch == number);
-    let unreadable = || RegistryError::NotOurs(format!("{}: not a note of this authority", path.display()));
-    Ok(Some(statement.ok_or_else(unreadable)?))
+    for number in note_numbers(folder)?.into_iter().rev() {
+        let path = folder.join(format!("epochs/{number}.note"));
+        let note = files::read(&path)?;
+        let statement = std::str::from_utf8(&note).ok().and_then(|note| open_note(note, key).ok());
+        if let Some(statement) = statement.filter(|statement| statement.epoch == number) {
+            return Ok(Some(statement));
+        }
+        tracing::warn!(file = %path.display(), "not a note of this authority; passed over");
+    }
+    Ok(None)
 }
 
 /// The highest number of a note in a published folder.
 pub(super) fn newest_number(folder: &Path) -> Result<Option<u64>, FileError> {
+    Ok(note_numbers(folder)?.pop())
+}
+
+/// The numbers of notes in a published folder, ascending.
+fn note_numbers(folder: &Path) -> Result<Vec<u64>, FileError> {
     let epochs = folder.join("epochs");
-    let mut newest = None;
     if !epochs.exists() {
-        return Ok(None);
+        return Ok(Vec::new());
     }
+    let mut numbers = Vec::new();
     for entry in fs::read_dir(&epochs).map_err(files::at(&epochs))? {
-        newest = newest.max(note_number(&entry.map_err(files::at(&epochs))?.path()));
+        numbers.extend(note_number(&entry.map_err(files::at(&epochs))?.path()));
     }
-    Ok(newest)
+    numbers.sort_unstable();
+    Ok(numbers)
 }

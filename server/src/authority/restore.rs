@@ -9,7 +9,7 @@ use super::seal::{Epoch, in_background};
 use super::{Authority, CIRCUITS, DATABASE, FINGERPRINT_KEY, Home, SIGNING_KEY, VKEY};
 use crate::backup::{self, Kind, Manifest, Scratch};
 use crate::error::RegistryError;
-use crate::files::{FileError, NewFolder};
+use crate::files::{Access, FileError, NewFolder};
 use crate::published::Published;
 use crate::store::{Adopted, Adoption, StoreError, StoredEpoch};
 use age::secrecy::SecretString;
@@ -66,7 +66,7 @@ impl Authority {
     }
 
     /// Unpacks a backup into `folder`, which must be absent or empty, and takes up what was published since.
-    /// Without success nothing is left there.
+    /// Without success nothing is left there, unless the program is killed: then a folder `.new-…` beside it.
     pub async fn restore(
         folder: &Path,
         backup: impl Read,
@@ -81,8 +81,12 @@ impl Authority {
             _ => RegistryError::File(e),
         };
         let staged = NewFolder::begin(folder, DATABASE).map_err(vacant)?;
-        let public = |name: &str| name == VKEY || name.starts_with(CIRCUITS);
-        let manifest = backup::unpack(backup, passphrase, Kind::Authority, staged.path(), public)?;
+        let access = |name: &str| match name {
+            SIGNING_KEY | FINGERPRINT_KEY | DATABASE => Some(Access::Private),
+            VKEY => Some(Access::Public),
+            _ => circuit_name(name).then_some(Access::Public),
+        };
+        let manifest = backup::unpack(backup, passphrase, Kind::Authority, staged.path(), access)?;
         let authority = Authority::open_at(staged.path(), Home::Anywhere).await?;
         let restored = authority.take_up(published, Some(manifest.made_at), now).await;
         authority.store.close().await;
@@ -97,6 +101,14 @@ impl Authority {
         published: Published,
         now: Timestamp,
     ) -> Result<Restored, RegistryError> {
+        // A copy of the whole folder would be compared with itself.
+        if let Published::Folder(shown) = &published {
+            let real = |path: &Path| path.canonicalize().map_err(|e| FileError::new(path, &e));
+            if real(shown)?.starts_with(real(folder)?) {
+                let why = "it lies in the folder that is to be restored, and may be as old".to_owned();
+                return Err(RegistryError::Published { place: shown.display().to_string(), why });
+            }
+        }
         let authority = Authority::open_at(folder, Home::Anywhere).await?;
         let restored = authority.take_up(published, None, now).await;
         authority.store.close().await;
@@ -119,7 +131,9 @@ impl Authority {
         self.signed_tree(self.store.published_state().await?.signed).await?;
         let source = Source { place: place_of(&published), published };
         let authority = self.clone();
-        let (shown, adoption) = in_background(move || source.read(&authority, known.as_ref())).await??;
+        let read = in_background(move || source.read(&authority, known.as_ref())).await??;
+        let (shown, mut adoption) = read;
+        adoption.enter_from = shown.sealed_at.plus(self.reset_wait);
         if shown.epoch <= from_epoch {
             let stored = self.store.epoch(Some(shown.epoch)).await?;
             let ours = Epoch::read(stored.ok_or(StoreError::Damaged("an epoch is missing"))?, &self.key())?;
@@ -129,13 +143,20 @@ impl Authority {
         }
         let adopted = self.store.adopt(&adoption).await?;
         let epoch = shown.epoch.max(from_epoch);
-        let examine_from = made_at.or(last_change).unwrap_or(now).minus(CODE_LIFETIME);
+        let examine_from = made_at.or(last_change).unwrap_or(now).minus(EARLIEST_OPEN);
         Ok(Restored { from_epoch, epoch, adopted, examine_from, examine_until: now })
     }
 }
 
-/// Who applied so long before the backup may have redeemed the code after it (protocol.md, "Enrolment" 2).
-const CODE_LIFETIME: u64 = 15 * 60;
+/// Who applied so long before the backup may have been confirmed after it: a code lasts 15 minutes, and a
+/// redeemed one is confirmed within a day (protocol.md, "Enrolment" 2 and 3).
+const EARLIEST_OPEN: u64 = 24 * 3600 + 15 * 60;
+
+/// `circuits/<id>.vk`.
+fn circuit_name(name: &str) -> bool {
+    let id = name.strip_prefix(CIRCUITS).and_then(|name| name.strip_prefix('/')?.strip_suffix(".vk"));
+    id.is_some_and(|id| id.len() == 64 && id.bytes().all(|b| b.is_ascii_hexdigit()))
+}
 
 fn place_of(published: &Published) -> String {
     match published {
@@ -166,8 +187,14 @@ impl Source {
         let shown =
             open_note(&note, &authority.key()).map_err(|e| self.wrong(format!("the newest note: {e}")))?;
         let platforms = self.platforms(authority)?;
-        let mut adoption =
-            Adoption { epochs: Vec::new(), leaves: Vec::new(), sealed_at: shown.sealed_at, platforms };
+        let mut adoption = Adoption {
+            epochs: Vec::new(),
+            leaves: Vec::new(),
+            first_new_place: known.map_or(0, |known| known.places_used),
+            sealed_at: shown.sealed_at,
+            enter_from: shown.sealed_at,
+            platforms,
+        };
         let from = known.map_or(0, |known| known.epoch);
         if shown.epoch <= from {
             return Ok((shown, adoption));

@@ -24,6 +24,9 @@ use std::time::{Duration, UNIX_EPOCH};
 /// Table [`home.sql`](home.sql), a migration of every store.
 pub(crate) const HOME: &str = include_str!("home.sql");
 
+/// How long a probe waits for others who write.
+const PROBE_WAIT: Duration = Duration::from_secs(1);
+
 /// How a store wants its file.
 #[derive(Debug)]
 pub(crate) struct Setup {
@@ -90,8 +93,9 @@ impl Database {
         Ok(Database { path, options, writer, readers, writable: Arc::new(AtomicBool::new(true)) })
     }
 
-    /// Refuses a file that is not the one which this database was last used in: a copy, or one that was put
-    /// back. A database that names no file yet is at home where it is.
+    /// Refuses a file that is not the one which this database was last used in: a copy of the folder, put to use
+    /// in place of the original. Bytes that were written over the same file (`cp old.db authority.db`) are not
+    /// noticed here. A database that names no file yet is at home where it is.
     pub async fn check_home(&self) -> Result<(), StoreError> {
         let named = sqlx::query("SELECT file FROM home WHERE id = 1").fetch_optional(&self.readers).await?;
         match named.map(|row| row.try_get::<String, _>(0)).transpose()? {
@@ -127,8 +131,10 @@ impl Database {
 
     /// A transaction that holds the write lock from its beginning: what it has read stays true.
     pub async fn writing(&self) -> Result<Writing, StoreError> {
+        let begun = self.writer.begin_with("BEGIN IMMEDIATE").await;
+        // Until it is committed. Nobody else writes meanwhile, so that nobody else's commit tells of this one.
         self.writable.store(false, Ordering::Release);
-        let tx = self.writer.begin_with("BEGIN IMMEDIATE").await?;
+        let tx = begun?;
         Ok(Writing { tx, writable: self.writable.clone() })
     }
 
@@ -137,7 +143,9 @@ impl Database {
         if self.writable.load(Ordering::Acquire) {
             return Ok(());
         }
-        let mut tx = self.writing().await?;
+        // Somebody writes: that is no failure, and will tell.
+        let Ok(begun) = tokio::time::timeout(PROBE_WAIT, self.writing()).await else { return Ok(()) };
+        let mut tx = begun?;
         sqlx::query("UPDATE home SET probes = probes + 1").execute(&mut *tx).await?;
         tx.commit().await
     }

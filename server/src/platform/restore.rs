@@ -5,7 +5,7 @@ use super::service::DATABASE;
 use super::store::PlatformStore;
 use crate::backup::{self, Kind, Manifest, Scratch};
 use crate::error::RegistryError;
-use crate::files::{FileError, NewFolder};
+use crate::files::{Access, FileError, NewFolder};
 use age::secrecy::SecretString;
 use serde::Serialize;
 use std::io::{ErrorKind, Read, Write};
@@ -55,7 +55,8 @@ pub async fn backup<W: Write + Send + 'static>(
     written.await.map_err(|e| RegistryError::Internal(e.to_string()))?
 }
 
-/// Unpacks a backup into `folder`, which must be absent or empty. Without success nothing is left there.
+/// Unpacks a backup into `folder`, which must be absent or empty. Without success nothing is left
+/// there, unless the program is killed: then a folder `.new-…` beside it.
 pub async fn restore(
     folder: &Path,
     from: impl Read,
@@ -69,7 +70,8 @@ pub async fn restore(
         _ => RegistryError::File(e),
     };
     let staged = NewFolder::begin(folder, REQUEST_KEY).map_err(vacant)?;
-    let manifest = backup::unpack(from, passphrase, Kind::Platform, staged.path(), |_| false)?;
+    let access = |name: &str| [REQUEST_KEY, TOKEN_HASH, DATABASE].contains(&name).then_some(Access::Private);
+    let manifest = backup::unpack(from, passphrase, Kind::Platform, staged.path(), access)?;
     PlatformKeys::open(staged.path())?;
     let restored = settle(staged.path(), Some(manifest.made_at), now).await?;
     staged.finish().map_err(vacant)?;

@@ -212,7 +212,8 @@ pub struct SignedState {
     pub leaves: Vec<(u64, Fr)>,
     /// How many live people on record each cell has.
     pub cells: Vec<(Cell, u64)>,
-    /// The epoch that the registry was restored to, if it was: its cells are not known here.
+    /// The epoch that the registry was restored to, while leaves without a record remain: its cells are not
+    /// known here.
     pub restored: Option<u64>,
 }
 
@@ -223,8 +224,12 @@ pub struct Adoption {
     pub epochs: Vec<(StoredEpoch, EpochStatement)>,
     /// All live leaves of the newest epoch with their places, ascending.
     pub leaves: Vec<(u64, Fr)>,
+    /// Places from here on came after the backup.
+    pub first_new_place: u64,
     /// When the newest epoch was sealed.
     pub sealed_at: Timestamp,
+    /// Nobody new enters before: whoever has left since the backup may still be accepted somewhere.
+    pub enter_from: Timestamp,
     /// Platform entries as JSON.
     pub platforms: Vec<(Host, String)>,
 }

@@ -76,7 +76,7 @@ async fn a_restored_registry_goes_on_with_the_next_number() {
     assert_eq!((restored.from_epoch, restored.epoch), (1, 3));
     let adopted = Adopted { people: 19, removed_since: 2, sealed_since: 1, dropped: 0, without_record: 3 };
     assert_eq!(restored.adopted, adopted);
-    assert_eq!((restored.examine_from, restored.examine_until), (at(100).minus(900), at(1000)));
+    assert_eq!((restored.examine_from, restored.examine_until), (at(100).minus(24 * 3600 + 900), at(1000)));
 
     let authority = Authority::open(&lost.place()).await.unwrap();
     assert_eq!(authority.epoch(None).await.unwrap(), newest);
@@ -91,6 +91,28 @@ async fn a_restored_registry_goes_on_with_the_next_number() {
     let report = fixture.import(&people(0..25)).await;
     let used: Vec<u64> = report.rejected.iter().map(|r| r.line).collect();
     assert_eq!((report.added, report.already, used.as_slice()), (3, 19, &[5, 9, 23][..]));
+}
+
+/// Whoever has no record may hold a live leaf: nobody enters beside it, and not as long as it may be accepted.
+#[tokio::test]
+async fn nobody_enters_twice_after_a_restore() {
+    let mut lost = Lost::new(89).await;
+    lost.fixture.authority.store().close().await;
+    lost.restore().await.unwrap();
+    let authority = Authority::open(&lost.place()).await.unwrap();
+    let wait = authority.reset_wait();
+    let mut fixture = Fixture { authority, ..lost.fixture };
+    let hours = |n: u64| 1_000 + n * 3_600;
+    // Person 22 has a leaf without a record, and enrols again.
+    assert_eq!(fixture.import(&people(22..23)).await.added, 1);
+    assert_eq!(fixture.seal(hours(0)).await.statement.added, 0);
+    assert_eq!(fixture.seal(1_000 + 2 * wait).await.statement.added, 0, "as long as such leaves remain");
+    fixture.authority.remove_without_record(RemovalReason::Error).await.unwrap();
+    let removed = 2_000 + 2 * wait;
+    assert_eq!(fixture.seal(removed).await.statement.removed.get(RemovalReason::Error), 3);
+    assert_eq!(fixture.seal(removed + wait - 1).await.statement.added, 0, "the last epoch may be accepted");
+    assert_eq!(fixture.seal(removed + wait).await.statement.added, 1);
+    fixture.authority.check().await.unwrap();
 }
 
 /// The control: what happens without `restore`.
@@ -214,6 +236,23 @@ async fn a_backup_opens_with_its_passphrase_whole_or_not_at_all() {
         let secret = std::fs::read(lost.fixture.folder().join(file)).unwrap();
         assert!(!lost.backup.windows(16).any(|window| secret.windows(16).any(|s| s == window)), "{file}");
     }
+}
+
+/// A copy of the whole folder is not compared with itself, and tokens of the time of the backup are void.
+#[tokio::test]
+async fn a_copy_does_not_vouch_for_itself() {
+    let mut lost = Lost::new(90).await;
+    let token = lost.fixture.authority.add_registrar("Eve", at(300), &mut lost.fixture.rng).await.unwrap();
+    let hash = veilpass_server::token::hash(&token);
+    assert!(lost.fixture.authority.store().registrar(&hash).await.unwrap().is_some(), "the control");
+    let own = lost.fixture.folder().join("published");
+    lost.fixture.authority.publish(&own).await.unwrap();
+    lost.fixture.authority.store().close().await;
+    let error = Authority::restore_in_place(&lost.fixture.folder(), published(&own), at(1000)).await;
+    assert!(matches!(error, Err(RegistryError::Published { .. })), "{error:?}");
+    Authority::restore_in_place(&lost.fixture.folder(), published(&lost.out), at(1000)).await.unwrap();
+    let authority = Authority::open(&lost.fixture.folder()).await.unwrap();
+    assert!(authority.store().registrar(&hash).await.unwrap().is_none());
 }
 
 /// A folder that was copied is taken up where it is.

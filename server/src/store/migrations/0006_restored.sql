@@ -16,10 +16,13 @@ CREATE TRIGGER unrecorded_is_fixed BEFORE UPDATE ON unrecorded
 WHEN NEW.place <> OLD.place OR NEW.leaf <> OLD.leaf OR NEW.reason IS NULL
 BEGIN SELECT RAISE(ABORT, 'a leaf without a record can only be removed'); END;
 
--- The epoch that the registry was restored to last.
+-- The epoch that the registry was restored to last. Whoever has no record may have a live leaf, or have had one
+-- that is still accepted: enrolments and resets enter no earlier than `enter_from`, and only once no leaf
+-- without a record remains.
 CREATE TABLE restored (
-    id    INTEGER PRIMARY KEY CHECK (id = 1),
-    epoch INTEGER NOT NULL CHECK (epoch >= 1)
+    id         INTEGER PRIMARY KEY CHECK (id = 1),
+    epoch      INTEGER NOT NULL CHECK (epoch >= 1),
+    enter_from INTEGER NOT NULL
 ) STRICT;
 
 -- As before, with the leaves that have no record.

@@ -4,7 +4,7 @@ use super::read::{bytes, get, json, seconds, signed, timestamp, unsigned};
 use crate::store::{Adopted, Adoption, StoreError};
 use sqlx::SqlSafeStr;
 use sqlx::sqlite::SqliteConnection;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use veilpass_protocol::day::Timestamp;
 use veilpass_protocol::field::to_bytes;
 
@@ -24,7 +24,7 @@ pub(super) async fn adopt(tx: &mut SqliteConnection, adoption: &Adoption) -> Res
     for (host, entry) in &adoption.platforms {
         sqlx::query(
             "INSERT INTO platform (host, entry) VALUES (?1, ?2)
-             ON CONFLICT (host) DO UPDATE SET entry = ?2 WHERE entry <> ?2",
+             ON CONFLICT (host) DO NOTHING",
         )
         .bind(host.as_str())
         .bind(entry)
@@ -32,6 +32,8 @@ pub(super) async fn adopt(tx: &mut SqliteConnection, adoption: &Adoption) -> Res
         .await?;
     }
     let mut adopted = Adopted::default();
+    // Registrars may have been removed, and tokens replaced, since: every token is void.
+    sqlx::query("UPDATE registrar SET token_hash = randomblob(32)").execute(&mut *tx).await?;
     // Nobody knows which codes were used since, and which applications came to their end.
     sqlx::query("UPDATE code SET used = 1 WHERE used = 0").execute(&mut *tx).await?;
     let open =
@@ -98,8 +100,8 @@ async fn changes_sealed(
     adoption: &Adoption,
     adopted: &mut Adopted,
 ) -> Result<(), StoreError> {
-    let places: HashMap<[u8; 32], u64> =
-        adoption.leaves.iter().map(|(place, leaf)| (to_bytes(leaf), *place)).collect();
+    let new = adoption.leaves.iter().filter(|(place, _)| *place >= adoption.first_new_place);
+    let places: HashMap<[u8; 32], u64> = new.map(|(place, leaf)| (to_bytes(leaf), *place)).collect();
     let waiting = sqlx::query("SELECT sequence, leaf FROM pending WHERE leaf IS NOT NULL AND reason IS NULL")
         .fetch_all(&mut *tx)
         .await?;
@@ -113,6 +115,15 @@ async fn changes_sealed(
     // With a reason they were taken back before they came in; these are over.
     adopted.dropped += (waiting.len() - placed.len()) as u64;
     let placed = json(&placed)?;
+    // The tree shows that their time had come.
+    sqlx::query(
+        "UPDATE pending SET not_before = ?2 WHERE operation = 'reset' AND not_before IS NULL
+             AND sequence IN (SELECT value ->> 0 FROM json_each(?1))",
+    )
+    .bind(&placed)
+    .bind(seconds(adoption.sealed_at))
+    .execute(&mut *tx)
+    .await?;
     sqlx::query(
         "INSERT INTO leaf (place, person_fp, network_number, identity_commitment, device_commitment, link, leaf,
              generation, enrolled_on, expires_on, sex, document_class, nationality, province, birth_year)
@@ -131,11 +142,38 @@ async fn changes_sealed(
     .bind(&placed)
     .execute(&mut *tx)
     .await?;
-    // A removal of a leaf that still stands has yet to be done: nothing takes a removal back.
+    // A removal of a leaf that still stands has yet to be done: nothing takes a removal back. That of a leaf
+    // which was to be replaced becomes a removal of the leaf that stands.
+    let removals = sqlx::query(
+        "SELECT p.person_fp, p.network_number, p.reason, p.accepted_at FROM pending p
+         JOIN leaf l ON l.person_fp = p.person_fp WHERE p.operation <> 'remove' AND p.reason IS NOT NULL",
+    )
+    .fetch_all(&mut *tx)
+    .await?;
     sqlx::query(
         "DELETE FROM pending WHERE NOT (operation = 'remove' AND EXISTS (
              SELECT 1 FROM leaf l WHERE l.person_fp = pending.person_fp))",
     )
+    .execute(&mut *tx)
+    .await?;
+    for row in &removals {
+        sqlx::query(
+            "INSERT INTO pending (person_fp, network_number, operation, reason, accepted_at)
+             VALUES (?1, ?2, 'remove', ?3, ?4)",
+        )
+        .bind(get::<Vec<u8>>(row, 0)?)
+        .bind(get::<String>(row, 1)?)
+        .bind(get::<String>(row, 2)?)
+        .bind(get::<i64>(row, 3)?)
+        .execute(&mut *tx)
+        .await?;
+    }
+    // Whoever has neither leaf nor change now comes back by a reset, which counts from a removal.
+    sqlx::query(
+        "UPDATE person SET removed_at = ?1 WHERE removed_at IS NULL
+             AND person_fp NOT IN (SELECT person_fp FROM leaf) AND person_fp NOT IN (SELECT person_fp FROM pending)",
+    )
+    .bind(seconds(adoption.sealed_at))
     .execute(&mut *tx)
     .await?;
     let unplaced = "SELECT code_hash FROM application WHERE state = 'confirmed'
@@ -155,16 +193,16 @@ async fn lapse(tx: &mut SqliteConnection, codes: &'static str, list: &str) -> Re
 }
 
 async fn without_record(tx: &mut SqliteConnection, adoption: &Adoption) -> Result<(), StoreError> {
-    let leaves: Vec<_> =
-        adoption.leaves.iter().map(|(place, leaf)| (place, hex::encode(to_bytes(leaf)))).collect();
-    sqlx::query(
-        "INSERT INTO unrecorded (place, leaf) SELECT j.value ->> 0, unhex(j.value ->> 1) FROM json_each(?1) j
-         WHERE NOT EXISTS (SELECT 1 FROM leaf WHERE place = j.value ->> 0)
-             AND NOT EXISTS (SELECT 1 FROM unrecorded WHERE place = j.value ->> 0)",
-    )
-    .bind(json(&leaves)?)
-    .execute(tx)
-    .await?;
+    let known = sqlx::query("SELECT place FROM leaf UNION ALL SELECT place FROM unrecorded");
+    let known = known.fetch_all(&mut *tx).await?;
+    let known: HashSet<u64> = known.iter().map(|row| unsigned(row, 0)).collect::<Result<_, _>>()?;
+    for (place, leaf) in adoption.leaves.iter().filter(|(place, _)| !known.contains(place)) {
+        sqlx::query("INSERT INTO unrecorded (place, leaf) VALUES (?1, ?2)")
+            .bind(signed(*place)?)
+            .bind(to_bytes(leaf).to_vec())
+            .execute(&mut *tx)
+            .await?;
+    }
     Ok(())
 }
 
@@ -194,9 +232,13 @@ async fn append_epochs(tx: &mut SqliteConnection, adoption: &Adoption) -> Result
     }
     sqlx::query(sqlx::AssertSqlSafe(trigger).into_sql_str()).execute(&mut *tx).await?;
     let newest = adoption.epochs.last().map_or(0, |(stored, _)| stored.epoch);
-    sqlx::query("INSERT INTO restored (id, epoch) VALUES (1, ?1) ON CONFLICT (id) DO UPDATE SET epoch = ?1")
-        .bind(signed(newest)?)
-        .execute(tx)
-        .await?;
+    sqlx::query(
+        "INSERT INTO restored (id, epoch, enter_from) VALUES (1, ?1, ?2)
+         ON CONFLICT (id) DO UPDATE SET epoch = ?1, enter_from = max(enter_from, ?2)",
+    )
+    .bind(signed(newest)?)
+    .bind(seconds(adoption.enter_from))
+    .execute(tx)
+    .await?;
     Ok(())
 }

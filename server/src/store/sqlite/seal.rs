@@ -17,7 +17,10 @@ pub(super) async fn signed_state(tx: &mut SqliteConnection) -> Result<SignedStat
     .await?;
     let cells = cells.iter().map(|row| Ok((cell(row, 0)?, unsigned(row, 5)?)));
     let cells = cells.collect::<Result<_, StoreError>>()?;
-    let restored = sqlx::query("SELECT epoch FROM restored WHERE id = 1").fetch_optional(&mut *tx).await?;
+    let restored =
+        sqlx::query("SELECT epoch FROM restored WHERE id = 1 AND EXISTS (SELECT 1 FROM unrecorded)")
+            .fetch_optional(&mut *tx)
+            .await?;
     let restored = restored.map(|row| unsigned(&row, 0)).transpose()?;
     Ok(SignedState { latest, leaves, cells, restored })
 }
@@ -32,7 +35,10 @@ pub(super) async fn state(tx: &mut SqliteConnection, now: Timestamp) -> Result<S
              p.sex, p.document_class, p.nationality, p.province, p.birth_date, p.expires_on, p.enrolled_on,
              p.generation, p.identity_commitment, p.device_commitment, p.link
          FROM pending p LEFT JOIN leaf l ON l.person_fp = p.person_fp
-         WHERE p.not_before IS NULL OR p.not_before <= ?1 OR p.reason IS NOT NULL
+         WHERE (p.not_before IS NULL OR p.not_before <= ?1 OR p.reason IS NOT NULL)
+             AND NOT (p.reason IS NULL AND p.operation IN ('enrol', 'reset') AND l.place IS NULL
+                 AND (EXISTS (SELECT 1 FROM unrecorded)
+                     OR ?1 < coalesce((SELECT enter_from FROM restored WHERE id = 1), 0)))
          ORDER BY p.sequence",
     )
     .bind(seconds(now))
@@ -61,6 +67,13 @@ pub(super) async fn seal(tx: &mut SqliteConnection, sealing: &Sealing) -> Result
         .await?;
     if gone.rows_affected() != sealing.dropped.len() as u64 {
         return Err(StoreError::Superseded);
+    }
+    if !sealing.dropped.is_empty() {
+        // Their owners may be accepted with the last epoch for as long as after any removal.
+        sqlx::query("UPDATE restored SET enter_from = max(enter_from, ?1)")
+            .bind(seconds(sealing.not_before))
+            .execute(&mut *tx)
+            .await?;
     }
     sqlx::query(
         "INSERT INTO epoch (epoch, sealed_at, places_used, live, added, removed, note, cells)
