@@ -96,7 +96,7 @@ async fn a_restored_registry_goes_on_with_the_next_number() {
 /// Whoever has no record may hold a live leaf: nobody enters beside it, and not as long as it may be accepted.
 #[tokio::test]
 async fn nobody_enters_twice_after_a_restore() {
-    let mut lost = Lost::new(89).await;
+    let lost = Lost::new(89).await;
     lost.fixture.authority.store().close().await;
     lost.restore().await.unwrap();
     let authority = Authority::open(&lost.place()).await.unwrap();
