@@ -206,9 +206,16 @@ fn proxy() -> (String, std::sync::Arc<std::sync::Mutex<Vec<String>>>) {
     let noted = asked.clone();
     std::thread::spawn(move || {
         for stream in listener.incoming() {
-            let (mut stream, mut request) = (stream.unwrap(), [0u8; 4096]);
-            let n = stream.read(&mut request).unwrap_or(0);
-            let line = String::from_utf8_lossy(&request[..n]).lines().next().unwrap_or_default().to_owned();
+            // The client writes its request in several pieces.
+            let (mut stream, mut request) = (stream.unwrap(), Vec::new());
+            let mut piece = [0u8; 4096];
+            while !request.ends_with(b"\r\n\r\n") {
+                match stream.read(&mut piece) {
+                    Ok(n) if n > 0 => request.extend_from_slice(&piece[..n]),
+                    _ => break,
+                }
+            }
+            let line = String::from_utf8_lossy(&request).lines().next().unwrap_or_default().to_owned();
             noted.lock().unwrap().push(line);
             let _ = stream.write_all(b"HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\n\r\n");
         }
