@@ -136,7 +136,7 @@ impl Restore {
         if found.without_record > 0 {
             text += &format!(
                 "\n{} entries belong to people who are not on record. They stay valid, and nobody new can enter \
-                 beside them. Remove them first; these people are examined again afterwards, and enter about \
+                 beside them. Remove them first; these people are examined again afterwards, and enter two to \
                  three days later:\n  veilpass authority remove --dir {} --without-record --reason error",
                 found.without_record,
                 self.dir.display()

@@ -200,7 +200,8 @@ async fn what_was_published_is_checked_before_anything_is_restored() {
     }
     // Two histories of one authority.
     std::fs::write(lost.out.join("epochs/1.note"), &second).unwrap();
-    assert!(lost.restore().await.is_err());
+    let error = lost.restore().await.unwrap_err();
+    assert!(matches!(error, RegistryError::Published { .. }), "{error}");
     std::fs::write(lost.out.join("epochs/1.note"), &first).unwrap();
     lost.restore().await.unwrap();
 }
@@ -312,7 +313,7 @@ async fn backups_of_a_registry_in_use_are_of_one_moment() {
 }
 
 #[tokio::test]
-async fn a_platform_is_restored_with_its_open_requests_closed() {
+async fn a_platform_keeps_its_keys_through_a_restore() {
     let home = tempfile::tempdir().unwrap();
     let folder = home.path().join("P");
     let mut rng = <rand::rngs::StdRng as rand::SeedableRng>::seed_from_u64(1);

@@ -1,6 +1,7 @@
 //! Restoring: the registry of a backup takes up what was published since (contract §5, `restore`).
 
 use super::read::{bytes, get, json, seconds, signed, timestamp, unsigned};
+use super::seal::place_leaves;
 use crate::store::{Adopted, Adoption, StoreError};
 use sqlx::SqlSafeStr;
 use sqlx::sqlite::SqliteConnection;
@@ -124,17 +125,7 @@ async fn changes_sealed(
     .bind(seconds(adoption.sealed_at))
     .execute(&mut *tx)
     .await?;
-    sqlx::query(
-        "INSERT INTO leaf (place, person_fp, network_number, identity_commitment, device_commitment, link, leaf,
-             generation, enrolled_on, expires_on, sex, document_class, nationality, province, birth_year)
-         SELECT j.value ->> 1, person_fp, network_number, identity_commitment, device_commitment, link, leaf,
-             generation, enrolled_on, expires_on, sex, document_class, nationality, province,
-             CAST(substr(birth_date, 1, 4) AS INTEGER)
-         FROM json_each(?1) j JOIN pending p ON p.sequence = j.value ->> 0 ORDER BY j.value ->> 1",
-    )
-    .bind(&placed)
-    .execute(&mut *tx)
-    .await?;
+    place_leaves(tx, &placed).await?;
     sqlx::query(
         "UPDATE person SET removed_at = NULL WHERE person_fp IN (
              SELECT p.person_fp FROM json_each(?1) j JOIN pending p ON p.sequence = j.value ->> 0)",

@@ -160,18 +160,7 @@ async fn apply(tx: &mut SqliteConnection, sealing: &Sealing) -> Result<(), Store
     .bind(&waiting)
     .execute(&mut *tx)
     .await?;
-    sqlx::query(
-        "INSERT INTO leaf (place, person_fp, network_number, identity_commitment, device_commitment, link, leaf,
-             generation, enrolled_on, expires_on, sex, document_class, nationality, province, birth_year)
-         SELECT j.value ->> 1, person_fp, network_number, identity_commitment, device_commitment, link, leaf,
-             generation, enrolled_on, expires_on, sex, document_class, nationality, province,
-             CAST(substr(birth_date, 1, 4) AS INTEGER)
-         FROM json_each(?1) j JOIN pending p ON p.sequence = j.value ->> 0
-         WHERE p.reason IS NULL ORDER BY j.value ->> 1",
-    )
-    .bind(placed)
-    .execute(&mut *tx)
-    .await?;
+    place_leaves(tx, &placed).await?;
     sqlx::query("UPDATE pending SET not_before = ?2 WHERE sequence IN (SELECT value FROM json_each(?1))")
         .bind(&waiting)
         .bind(seconds(sealing.not_before))
@@ -187,5 +176,23 @@ async fn apply(tx: &mut SqliteConnection, sealing: &Sealing) -> Result<(), Store
         .bind(&consumed)
         .execute(tx)
         .await?;
+    Ok(())
+}
+
+/// Pending changes become leaves. `placed` is a JSON list of sequence and place; a change that was taken back
+/// gets no leaf.
+pub(super) async fn place_leaves(tx: &mut SqliteConnection, placed: &str) -> Result<(), StoreError> {
+    sqlx::query(
+        "INSERT INTO leaf (place, person_fp, network_number, identity_commitment, device_commitment, link, leaf,
+             generation, enrolled_on, expires_on, sex, document_class, nationality, province, birth_year)
+         SELECT j.value ->> 1, person_fp, network_number, identity_commitment, device_commitment, link, leaf,
+             generation, enrolled_on, expires_on, sex, document_class, nationality, province,
+             CAST(substr(birth_date, 1, 4) AS INTEGER)
+         FROM json_each(?1) j JOIN pending p ON p.sequence = j.value ->> 0
+         WHERE p.reason IS NULL ORDER BY j.value ->> 1",
+    )
+    .bind(placed)
+    .execute(tx)
+    .await?;
     Ok(())
 }
