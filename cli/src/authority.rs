@@ -12,6 +12,7 @@ use rand::rngs::OsRng;
 use serde_json::json;
 use std::path::PathBuf;
 use veilpass_protocol::epoch::{EpochStatement, RemovalReason};
+use veilpass_protocol::identity::authority_words;
 use veilpass_protocol::network_number::NetworkNumber;
 use veilpass_protocol::scope::Host;
 use veilpass_server::authority::{
@@ -179,7 +180,11 @@ impl Authority {
                 };
                 let registry = Registry::init(&dir, &origin, &keys, &mut OsRng).await.map_err(failure)?;
                 let (origin, vkey) = (registry.key().origin().to_owned(), registry.key().to_string());
-                let text = format!("authority {origin} in {}\n{vkey}", dir.display());
+                let words = authority_words(&registry.key()).join(" ");
+                let text = format!(
+                    "authority {origin} in {}\n{vkey}\nIts six words, which registrars and people compare:\n  {words}",
+                    dir.display()
+                );
                 let reply = Reply::new(
                     &json!({"origin": origin, "vkey": vkey, "circuits": registry.circuits()}),
                     text,

@@ -2,7 +2,7 @@
 
 use crate::outcome::Failure;
 use clap::Args;
-use std::io::{IsTerminal, Read};
+use std::io::{BufRead, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -120,6 +120,16 @@ pub fn verifying_key(path: Option<&PathBuf>) -> Result<Vec<u8>, Failure> {
 /// Whether a question can be asked.
 pub fn terminal() -> bool {
     std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
+}
+
+/// Asks on the terminal; the line that was typed.
+pub fn ask(prompt: &str) -> Result<String, Failure> {
+    let mut line = String::new();
+    let fault = |e| Failure::fault("the terminal", e);
+    let mut shown = std::io::stderr().lock();
+    shown.write_all(prompt.as_bytes()).and_then(|()| shown.flush()).map_err(fault)?;
+    std::io::stdin().lock().read_line(&mut line).map_err(fault)?;
+    Ok(line)
 }
 
 /// The runtime for commands that use the store.

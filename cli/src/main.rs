@@ -2,6 +2,7 @@
 // They panic where nobody reads; what is written goes through `outcome`.
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
+mod ask;
 mod audit;
 mod authority;
 mod backup;

@@ -5,6 +5,7 @@ use clap::Args;
 use serde::de::DeserializeOwned;
 use std::path::PathBuf;
 use std::time::Duration;
+use veilpass_protocol::note::AuthorityKey;
 use veilpass_prover::{Source, SourceError};
 use veilpass_server::client::{Answer, Client, ClientError, ClientSettings};
 use veilpass_server::published::{Published, PublishedError};
@@ -49,6 +50,11 @@ impl Authority {
             return Err(Failure::Usage("--authority: an address like https://id.example".into()));
         }
         Ok(Authority { base: address.trim_end_matches('/').to_owned(), client: network.client()? })
+    }
+
+    /// Its address, without a slash at its end.
+    pub fn address(&self) -> &str {
+        &self.base
     }
 
     /// Posts a JSON document to one of its routes and reads the answer.
@@ -132,6 +138,18 @@ impl Reader {
         let published = Published::new(place, network.client()?);
         published.map(Reader).map_err(|e| Failure::Usage(format!("--from: {e}")))
     }
+}
+
+/// The key that an authority publishes.
+pub fn published_key(reader: &Reader) -> Result<AuthorityKey, Failure> {
+    let unreadable = |why: String| Failure::Fault(format!("the authority's key cannot be read: {why}"));
+    let file = reader.0.file("vkey").map_err(|e| match e {
+        PublishedError::Client(e) => failure(&e),
+        other => unreadable(other.to_string()),
+    })?;
+    let file = file.ok_or_else(|| unreadable("it is not published there; check the address".into()))?;
+    let text = String::from_utf8(file).map_err(|_| unreadable("it is not text".into()))?;
+    typed::line(&text).parse().map_err(|e| unreadable(format!("{e}")))
 }
 
 impl Source for Reader {

@@ -77,16 +77,6 @@ pub struct Reply {
     text: String,
     /// Exit 0, or 1 where the document itself says what was refused.
     refused: bool,
-    afterwards: Option<Afterwards>,
-}
-
-/// Work that nobody waits for.
-struct Afterwards(Box<dyn FnOnce()>);
-
-impl fmt::Debug for Afterwards {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Afterwards")
-    }
 }
 
 impl Reply {
@@ -98,17 +88,12 @@ impl Reply {
 
     /// From JSON that is written already.
     pub fn raw(json: String, text: impl Into<String>) -> Reply {
-        Reply { json, text: text.into(), refused: false, afterwards: None }
+        Reply { json, text: text.into(), refused: false }
     }
 
     /// The document reports refusals: exit 1.
     pub fn refusing(self, refused: bool) -> Reply {
         Reply { refused, ..self }
-    }
-
-    /// With work that is done when the answer has been written.
-    pub fn afterwards(self, work: impl FnOnce() + 'static) -> Reply {
-        Reply { afterwards: Some(Afterwards(Box::new(work))), ..self }
     }
 
     /// Writes an answer with something in it that is shown only once. That is done before it counts: if it
@@ -171,12 +156,7 @@ pub fn finish(outcome: Result<Option<Reply>, Failure>, form: Form) -> ExitCode {
     let failure = match outcome {
         Ok(None) => return ExitCode::SUCCESS,
         Ok(Some(reply)) => match reply.show(form) {
-            Ok(()) => {
-                if let Some(Afterwards(work)) = reply.afterwards {
-                    work();
-                }
-                return ExitCode::from(u8::from(reply.refused));
-            }
+            Ok(()) => return ExitCode::from(u8::from(reply.refused)),
             Err(failure) => failure,
         },
         Err(failure) => failure,

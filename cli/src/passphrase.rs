@@ -4,6 +4,7 @@ use crate::common::{read_text, terminal};
 use crate::outcome::Failure;
 use crate::prompt;
 use secrecy::SecretString;
+use std::collections::BTreeSet;
 use std::path::Path;
 use zeroize::Zeroizing;
 
@@ -13,7 +14,28 @@ pub fn read(file: Option<&Path>, what: &str, again: bool) -> Result<SecretString
     if text.is_empty() {
         return Err(Failure::Usage("an empty passphrase protects nothing; choose a long one".into()));
     }
+    if again {
+        check_new(&text)?;
+    }
     Ok(SecretString::from((*text).clone()))
+}
+
+/// Letters that a new passphrase has at least. Whoever has the file can try passphrases for as long as they
+/// like, so more than the 8 of NIST SP 800-63B, where a server counts the tries.
+const SHORTEST: usize = 12;
+/// Different letters that it has at least.
+const DIFFERENT: usize = 5;
+
+/// That a new passphrase is not guessed at once.
+fn check_new(text: &str) -> Result<(), Failure> {
+    let letters: BTreeSet<char> = text.chars().collect();
+    if text.chars().count() >= SHORTEST && letters.len() >= DIFFERENT {
+        return Ok(());
+    }
+    Err(Failure::Usage(format!(
+        "this passphrase is easy to guess; nothing was made. Take at least {SHORTEST} letters, for example five words \
+         that do not belong together"
+    )))
 }
 
 fn text(file: Option<&Path>, what: &str, again: bool) -> Result<Zeroizing<String>, Failure> {

@@ -1,5 +1,6 @@
 //! `veilpass platform`: a platform's keys and requests, on folders and files.
 
+use crate::ask::{Ask, ResultOf};
 use crate::authority::{failure, void};
 use crate::backup::{Backup, Restore};
 use crate::common::{Clock, run_server, verifying_key};
@@ -72,6 +73,10 @@ pub enum Platform {
         #[command(flatten)]
         clock: Clock,
     },
+    /// Ask at a running platform server: makes a request that a wallet can answer
+    Ask(Ask),
+    /// Read at a running platform server what became of a request
+    Result(ResultOf),
     /// Write keys and database into one encrypted file, also while the platform serves
     Backup(Backup),
     /// Make a folder of a backup
@@ -94,6 +99,8 @@ impl Platform {
 /// Runs one of them.
 pub fn run(command: Platform, form: Form) -> Result<Option<Reply>, Failure> {
     let reply = match command {
+        Platform::Ask(ask) => ask.run(),
+        Platform::Result(result) => result.run(),
         Platform::Serve(serve) => return run_server(serve.run()),
         Platform::Backup(backup) => run_server(backup.platform()),
         Platform::Restore(restore) => run_server(restore.platform()),

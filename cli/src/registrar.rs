@@ -1,7 +1,7 @@
 //! `veilpass registrar`: what somebody does who examines documents at a desk (contract §8).
 
-use crate::common::{read, read_text};
-use crate::network::{Authority, Network};
+use crate::common::{ask, read, read_text, terminal};
+use crate::network::{Authority, Network, Reader, published_key};
 use crate::out::Out;
 use crate::outcome::{Failure, Form, Reply, check_kept};
 use clap::{Args, Subcommand};
@@ -14,6 +14,7 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use veilpass_protocol::day::Timestamp;
 use veilpass_protocol::epoch::RemovalReason;
+use veilpass_protocol::identity::authority_words;
 use veilpass_protocol::network_number::NetworkNumber;
 use veilpass_protocol::operation::Operation;
 use veilpass_server::files::Access;
@@ -44,9 +45,9 @@ pub enum Registrar {
         /// The application, as `apply` named it
         #[arg(long, value_name = "ID")]
         application: String,
-        /// The six words, with anything between them
+        /// The six words, with anything between them; asked for where they are not given
         #[arg(long)]
-        words: String,
+        words: Option<String>,
     },
     /// Remove somebody with the next epoch
     Remove {
@@ -111,12 +112,12 @@ pub fn run(command: Registrar, form: Form) -> Result<Option<Reply>, Failure> {
         Registrar::Apply { at, operation, document, qr } => {
             return apply(&at, operation, &document, qr.as_ref(), form);
         }
-        Registrar::Confirm { at, application, words } => confirm(&at, &application, &words),
+        Registrar::Confirm { at, application, words } => confirm(&at, &application, words.as_deref()),
         Registrar::Remove { at, network_number, reason } => {
             let (authority, token) = (at.authority()?, at.token()?);
             let body = json!({"network_number": network_number, "reason": reason});
             let noted: serde_json::Value = authority.post("/v1/removals", &body.to_string(), Some(&token))?;
-            Reply::new(&noted, format!("{network_number} is removed with the next epoch ({reason})"))
+            Reply::new(&noted, format!("{network_number} leaves the list when it is renewed ({reason})."))
         }
     };
     reply.map(Some)
@@ -142,14 +143,19 @@ fn apply(
     check_kept(form)?;
     let (authority, token) = (at.authority()?, at.token()?);
     let body = application(operation, &Zeroizing::new(read(document)?))?;
+    let key = published_key(&Reader::new(authority.address(), &at.network)?)?;
     let filed: Filed = authority.post("/v1/applications", &body, Some(&token))?;
     let code = QrCode::new(&filed.code).map_err(|e| Failure::fault("the QR code", e))?;
     let Filed { application, code: text, expires_at } = filed;
+    let (address, words) = (authority.address(), authority_words(&key).join(" "));
     let shown = format!(
-        "application {application} ({operation})\n\n    {}\n\nuntil {expires_at}\n\n{}\nThe person's wallet takes the code and \
-         shows six words; confirm the application with them.",
-        text.replace('-', "  "),
-        drawn(&code)
+        "{}\nThe code for the person, until {expires_at}:\n\n     {text}\n\n\
+         1. The person types\n\n     veilpass wallet {operation} --authority {address} --code {text}\n\n   \
+         and compares the authority's six words with these:\n\n     {words}\n\n\
+         2. The wallet shows six words of its own. Confirm them:\n\n     \
+         veilpass registrar confirm --authority {address}{} --application {application}",
+        drawn(&code),
+        at.token_file.as_ref().map(|file| format!(" --token-file {}", file.display())).unwrap_or_default()
     );
     let reply =
         Reply::new(&json!({"application": application, "code": text, "expires_at": expires_at}), shown)?;
@@ -179,13 +185,17 @@ fn application(operation: Operation, document: &[u8]) -> Result<Zeroizing<String
     Ok(body)
 }
 
-fn confirm(at: &Desk, application: &str, words: &str) -> Result<Reply, Failure> {
+fn confirm(at: &Desk, application: &str, words: Option<&str>) -> Result<Reply, Failure> {
     let application = typed::line(application).to_ascii_lowercase();
     // It becomes part of a path.
     if application.is_empty() || !application.bytes().all(|b| b.is_ascii_alphanumeric()) {
         return Err(Failure::Usage("--application: as `apply` named it".into()));
     }
-    let words = typed::words(words);
+    let words = match words {
+        Some(words) => typed::words(words),
+        None if terminal() => typed::words(&ask("The six words that the person's wallet shows: ")?),
+        None => return Err(Failure::Usage("the six words are missing: --words".into())),
+    };
     if words.len() != 6 {
         return Err(Failure::Usage("--words: the six words that the person's wallet shows".into()));
     }
@@ -193,7 +203,10 @@ fn confirm(at: &Desk, application: &str, words: &str) -> Result<Reply, Failure> 
     let route = format!("/v1/applications/{application}/confirm");
     let confirmed: serde_json::Value =
         authority.post(&route, &json!({"words": words}).to_string(), Some(&token))?;
-    Reply::new(&confirmed, "confirmed: in the tree from the next epoch on, a reset after its wait")
+    Reply::new(
+        &confirmed,
+        "Confirmed. The person is in the list when it is renewed; a reset waits two days longer.",
+    )
 }
 
 /// The code in block characters. Terminals write light on dark, so what is light in a QR code is drawn.

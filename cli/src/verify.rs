@@ -1,8 +1,9 @@
 //! `veilpass verify` (contract §6): one presentation from files, without memory.
 
 use crate::common::{Clock, authority_key, document, read, verifying_key};
+use crate::explain::sentence;
 use crate::out::{disk, folder};
-use crate::outcome::{Failure, Reply};
+use crate::outcome::{Audience, Failure, Reply};
 use clap::Args;
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -153,7 +154,10 @@ pub fn run(v: &Verify) -> Result<Reply, Failure> {
             let detail = named.unwrap_or_else(|| refusal.to_string());
             let reply = Reply::new(
                 &json!({"accepted": false, "blame": blame.to_string(), "code": code, "detail": detail}),
-                format!("refused ({code}, {blame}): {detail}"),
+                match sentence(code, Audience::Engineer) {
+                    Some(sentence) => format!("Refused. {sentence} ({code}, {blame})\n  Here: {detail}"),
+                    None => format!("Refused ({code}, {blame}). {detail}"),
+                },
             )?;
             Ok(reply.refusing(true))
         }

@@ -1,6 +1,7 @@
 //! The holder's two secrets, the commitments to them, the leaf, and the pairing words.
 
 use crate::field::{Fr, to_bytes};
+use crate::note::AuthorityKey;
 use crate::poseidon::hash;
 use ark_ff::{UniformRand, Zero};
 use rand::{CryptoRng, RngCore};
@@ -90,11 +91,19 @@ pub fn used_tag(commitment: &Fr) -> [u8; 32] {
 /// The six words that wallet and registrar compare: the first 66 bits of
 /// SHA-256("veilpass:pair:v1" ‖ C ‖ D), 11 bits each, in the BIP-39 English list.
 pub fn pairing_words(identity_commitment: &Fr, device_commitment: &Fr) -> [&'static str; 6] {
-    let digest = Sha256::new()
-        .chain_update("veilpass:pair:v1")
-        .chain_update(to_bytes(identity_commitment))
-        .chain_update(to_bytes(device_commitment))
-        .finalize();
+    let hash = Sha256::new().chain_update("veilpass:pair:v1");
+    six_words(hash.chain_update(to_bytes(identity_commitment)).chain_update(to_bytes(device_commitment)))
+}
+
+/// The six words by which a person recognises an authority's key: the first 66 bits of
+/// SHA-256("veilpass:authority:v1" ‖ vkey line), 11 bits each, in the BIP-39 English list.
+pub fn authority_words(key: &AuthorityKey) -> [&'static str; 6] {
+    six_words(Sha256::new().chain_update("veilpass:authority:v1").chain_update(key.to_string()))
+}
+
+/// The first 66 bits of a digest as words.
+fn six_words(hash: Sha256) -> [&'static str; 6] {
+    let digest = hash.finalize();
     let bits = digest.iter().take(16).fold(0u128, |n, b| n << 8 | u128::from(*b));
     let list = bip39::Language::English.word_list();
     [0, 1, 2, 3, 4, 5].map(|i| {
@@ -157,6 +166,14 @@ mod tests {
         let k = PseudonymSecret::from_fr(Fr::from(123_456_789u64)).unwrap();
         assert_eq!(format!("{k:?}"), "PseudonymSecret(…)");
         assert_eq!(DeviceSecret::from_fr(Fr::from(0u64)), None);
+    }
+
+    /// Computed by `printf 'veilpass:authority:v1%s' "$VKEY" | sha256sum` and the list of BIP-39.
+    #[test]
+    fn known_authority_words() {
+        let line = "id.example/veilpass+7ca01c59+AYZ5wGjigREqY6u8EN0uQY+koTmj97l7Urrcsr+2EXN5";
+        let words = authority_words(&line.parse().unwrap());
+        assert_eq!(words.join(" "), "knife casual fringe put trim globe");
     }
 
     /// The words by a second reading of the text: bit by bit over the digest.

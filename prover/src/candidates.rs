@@ -191,12 +191,12 @@ impl Wallet {
         let at = self.state.candidates.iter().position(|c| c.operation == operation && c.code == code);
         let live = self.is_live();
         let own = at.and_then(|at| self.state.candidates.get(at)).is_some_and(|c| self.has(c));
+        let authority = self.authority_key().cloned();
         let Some(candidate) = at.and_then(|at| self.state.candidates.get_mut(at)) else {
             return Err(Refusal::AttributesUnexplained("nothing was begun with this code".into()));
         };
-        let authority = self.state.epochs.as_ref().map(|epochs| epochs.authority());
         if self.rules.w9 {
-            explain(&credential, &candidate.k, &candidate.d, authority)?;
+            explain(&credential, &candidate.k, &candidate.d, authority.as_ref())?;
         }
         candidate.credential = Some(credential.clone());
         if operation == Operation::Enrol && own && !live {

@@ -14,6 +14,7 @@
 //! | `prepare`, `visits`, `store` | answers that are prepared for platforms that were answered before |
 //! | `candidates` | renewals, rotations and resets that are under way |
 //! | `crypt`, `state` | the encrypted files |
+//! | `home` | the authority that the wallet belongs to |
 //! | `words`, `names` | what is asked, for people |
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing))]
 #![deny(missing_docs)]
@@ -23,6 +24,7 @@ mod candidates;
 mod credential;
 mod crypt;
 pub mod groth16;
+mod home;
 mod key_seal;
 mod names;
 mod pins;
@@ -50,6 +52,7 @@ pub use asker::{Channel, answer_address};
 pub use candidates::{CodeHash, Taken};
 pub use crypt::{SealFailed, WorkFactor};
 pub use groth16::KeyFile;
+pub use home::Home;
 pub use key_seal::KeySeal;
 pub use pins::{AGREEMENT_WAIT, MAX_NEW_AGREEMENTS};
 pub use present::{AnswerError, Question};
@@ -58,5 +61,5 @@ pub use source::{Source, SourceError};
 pub use state::HistoryEntry;
 pub use sync::{SyncError, Synced, next_sync};
 pub use visits::MAX_PREPARED;
-pub use wallet::{Shown, Wallet};
+pub use wallet::{Shown, Standing, Wallet};
 pub use words::told;

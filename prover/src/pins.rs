@@ -63,12 +63,14 @@ impl PinBook {
         }
         if agreements.len() > MAX_NEW_AGREEMENTS {
             return Err(Refusal::PredicatesPinned(format!(
-                "it has changed its question {MAX_NEW_AGREEMENTS} times, and no further change is answered"
+                "the site has changed its question {MAX_NEW_AGREEMENTS} times; your wallet answers only the questions from before"
             )));
         }
         let from = last.at.plus(AGREEMENT_WAIT);
         if now < from {
-            return Err(Refusal::PredicatesPinned(format!("a new question can be answered from {from} on")));
+            return Err(Refusal::PredicatesPinned(format!(
+                "your wallet can answer the new question from {from} on"
+            )));
         }
         Ok(())
     }

@@ -7,10 +7,10 @@ use crate::crypt::SealFailed;
 use crate::groth16::{ProveError, Prover};
 use crate::refusal::{MonthOverride, Refusal};
 use crate::rules::{check_date, check_thresholds, same_all_month};
-use crate::state::HistoryEntry;
+use crate::state::{ANSWERED, HistoryEntry};
 use crate::visits::Visit;
 use crate::wallet::Wallet;
-use crate::words::{linked, told, told_by_all};
+use crate::words::{linked, told, told_by_all, unmet};
 use rand::{CryptoRng, RngCore};
 use veilpass_circuits::{Witness, native_check};
 use veilpass_protocol::cells::MIN_CROWD;
@@ -20,7 +20,7 @@ use veilpass_protocol::field::Fr;
 use veilpass_protocol::identity::pseudonym;
 use veilpass_protocol::presentation::Presentation;
 use veilpass_protocol::request::{AnyRequest, PolicyError, Request};
-use veilpass_protocol::scope::{Host, ScopeParameters};
+use veilpass_protocol::scope::{Host, LinkKind, ScopeParameters};
 use veilpass_protocol::statement::Statement;
 use veilpass_verifier::{EpochsError, Policy};
 
@@ -126,12 +126,12 @@ impl Wallet {
             Some(proof) => proof,
             None => prover.prove(&statement, &witness, rng).map_err(|e| match e {
                 ProveError::Unsatisfied(clause) => {
-                    AnswerError::Refused(Refusal::NotSatisfied(clause.to_string()))
+                    AnswerError::Refused(Refusal::NotSatisfied(unmet(clause).to_owned()))
                 }
                 other => AnswerError::Prove(other),
             })?,
         };
-        self.keep(question, "answered", now, persist, |wallet| {
+        self.keep(question, ANSWERED, now, persist, |wallet| {
             wallet.mark_answered(question, &parameters, slot, now);
         })?;
         // A prepared slot is used up with its answer.
@@ -149,7 +149,10 @@ impl Wallet {
     ) {
         let request = question.request.request();
         self.state.slots.mark(parameters, slot, Day::of(now));
-        self.state.visits.record(Visit::of(request.circuit, parameters, &request.predicates));
+        // An answer under `none` is used once and costs more to prepare than a proof.
+        if parameters.link != LinkKind::None {
+            self.state.visits.record(Visit::of(request.circuit, parameters, &request.predicates));
+        }
         self.state.pins.record(
             &question.host,
             &request.context,
@@ -265,7 +268,8 @@ impl Wallet {
         }
         let parameters = asked.scope_parameters().map_err(|e| Refusal::RequestSyntax(e.to_string()))?;
         let (epoch, live, statement, witness) = self.witness(asked, now)?;
-        native_check(&statement, &witness).map_err(|clause| Refusal::NotSatisfied(clause.to_string()))?;
+        native_check(&statement, &witness)
+            .map_err(|clause| Refusal::NotSatisfied(unmet(clause).to_owned()))?;
 
         let tells_birthday = rules.w5 && self.tells_birthday(asked);
         if tells_birthday {

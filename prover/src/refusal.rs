@@ -41,53 +41,53 @@ macro_rules! refusals {
 
 refusals! {
     /// No request in either form, or slots or period that do not fit the kind of link.
-    RequestSyntax(String) = "request_syntax", "the request cannot be read: {0}";
+    RequestSyntax(String) = "request_syntax", "the question cannot be read: {0}";
     /// W6: the request names another host than the asker's, or its answer would go elsewhere.
-    RequestHost(String) = "request_host", "the request is not the asker's own: {0}";
+    RequestHost(String) = "request_host", "{0}";
     /// W6: nobody vouches for who asks.
-    RequestUnsigned = "request_unsigned", "the request is not signed, and no origin came with it";
+    RequestUnsigned = "request_unsigned", "the question has no signature, and no browser vouches for where it comes from";
     /// W6: the signature does not fit the key in the platform directory.
-    RequestSignature = "request_signature", "the request's signature does not fit the key of its host";
+    RequestSignature = "request_signature", "the signature is not that of the site that the question names";
     /// W6: the host is not in the platform directory.
-    AskerUnknown(String) = "asker_unknown", "`{0}` is not in the platform directory; sync, or ask who it is";
+    AskerUnknown(String) = "asker_unknown", "{0} is not in your authority's directory of sites";
     /// W7: this kind of link is not given over this channel.
-    LinkNotHere = "link_not_here", "a scanned code may ask for link `none` only: anything else could sign somebody else in";
+    LinkNotHere = "link_not_here", "the scanned code asks for a log-in or a counted answer";
     /// The request is too old.
-    RequestExpired(Timestamp) = "request_expired", "the request expired at {0}";
+    RequestExpired(Timestamp) = "request_expired", "the time to answer ended at {0}";
     /// W1: `valid_on` is not today.
-    RequestDate(String) = "request_date", "the request is for {0}, which is not today";
+    RequestDate(String) = "request_date", "the question is for {0}, which is not today";
     /// W2, W3: a threshold outside the closed lists.
-    ThresholdNotAllowed(&'static str) = "threshold_not_allowed", "`{0}` asks for a threshold that nobody may ask for";
+    ThresholdNotAllowed(&'static str) = "threshold_not_allowed", "the value of `{0}` is not on the list of values that sites may ask for";
     /// W4: other predicates than those that were answered before.
-    PredicatesPinned(String) = "predicates_pinned", "this host asked for something else before: {0}";
+    PredicatesPinned(String) = "predicates_pinned", "{0}";
     /// W5: the answer would tell the birthday.
-    AgeThisMonth(MonthOverride) = "age_this_month", "the answer is not the same on all days of this month, so it would tell when the birthday is";
+    AgeThisMonth(MonthOverride) = "age_this_month", "the answer changes during this month";
     /// W8: too few people share what would be told.
-    CrowdTooSmall(u64) = "crowd_too_small", "only about {0} people fit this request; the least is 1000";
+    CrowdTooSmall(u64) = "crowd_too_small", "about {0} people fit this question, and 1,000 are needed";
     /// W9: a credential with a signature, commitment, link or attribute that the wallet cannot explain.
-    AttributesUnexplained(String) = "attributes_unexplained", "the credential cannot be explained: {0}";
+    AttributesUnexplained(String) = "attributes_unexplained", "{0}";
     /// The request is for a circuit whose key this wallet does not have.
-    CircuitUnknown(CircuitId) = "circuit_unknown", "the request is for circuit {0}, of which this wallet has no key";
+    CircuitUnknown(CircuitId) = "circuit_unknown", "the site uses the key {0}, which this wallet does not have";
     /// W8: what was fetched is not what the authority signed.
-    EpochSignature(String) = "epoch_signature", "not signed by the authority: {0}";
+    EpochSignature(String) = "epoch_signature", "{0}";
     /// W8: a tree so small that it could have been made for one person.
-    EpochBelowFloor(u64) = "epoch_below_floor", "the epoch has {0} live leaves; the least is 1000";
+    EpochBelowFloor(u64) = "epoch_below_floor", "the authority's list has {0} people, and 1,000 are needed";
     /// W8: the newest epoch that was synced is too old.
-    EpochsStale(String) = "epochs_stale", "sync first: {0}";
+    EpochsStale(String) = "epochs_stale", "{0}";
     /// W9: the wallet has no leaf in the sealed tree (yet).
-    NotEnrolled = "not_enrolled", "this wallet's leaf has not been found in the sealed tree";
+    NotEnrolled = "not_enrolled", "your entry has not been found in the list yet";
     /// S6: the document has expired.
-    CredentialExpired = "credential_expired", "the document behind the credential has expired";
+    CredentialExpired = "credential_expired", "the last day of the document is over";
     /// The leaf was in the tree and is no longer.
-    CredentialRemoved = "credential_removed", "this wallet's leaf was removed from the tree";
-    /// What is asked does not hold; names the clause.
-    NotSatisfied(String) = "not_satisfied", "what is asked does not hold for this credential ({0})";
+    CredentialRemoved = "credential_removed", "your entry was in the list and is not in it any more";
+    /// What is asked is not true for this person; names the part that does not fit.
+    NotSatisfied(String) = "not_satisfied", "{0} does not fit";
     /// All pseudonyms of this scope are used up.
-    NoSlotLeft = "no_slot_left", "every slot of this scope has been used";
+    NoSlotLeft = "no_slot_left", "all answers of this period are used";
     /// The file is whole, but not for this passphrase.
-    PassphraseWrong = "passphrase_wrong", "the passphrase does not open this wallet";
+    PassphraseWrong = "passphrase_wrong", "this passphrase does not open the wallet";
     /// No file of this kind.
-    FileDamaged(String) = "file_damaged", "the wallet's file cannot be read: {0}";
+    FileDamaged(String) = "file_damaged", "{0}";
     /// The person said no.
     Declined = "declined", "declined";
 }

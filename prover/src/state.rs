@@ -41,6 +41,9 @@ pub(crate) struct Own {
     pub(crate) searched: u64,
 }
 
+/// The outcome of a request for which an answer was made.
+pub(crate) const ANSWERED: &str = "answered";
+
 /// What became of a request (contract §5, `wallet history`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -56,6 +59,10 @@ pub struct HistoryEntry {
     pub predicates: Predicates,
     /// `answered`, or a code of contract §7.
     pub outcome: String,
+    /// What the platform said of the answer: `accepted`, or a code of contract §7. Absent where nothing was
+    /// sent, or no reply came.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub platform: Option<String>,
 }
 
 impl HistoryEntry {
@@ -68,6 +75,7 @@ impl HistoryEntry {
             context: request.context.clone(),
             predicates: request.predicates.clone(),
             outcome: outcome.to_owned(),
+            platform: None,
         }
     }
 }

@@ -104,7 +104,7 @@ impl Wallet {
         authority: &AuthorityKey,
         now: Timestamp,
     ) -> Result<Synced, SyncError> {
-        if self.state.authority().is_some_and(|pinned| pinned != authority) {
+        if self.authority_key().is_some_and(|pinned| pinned != authority) {
             return Err(Refusal::EpochSignature("this wallet belongs to another authority".into()).into());
         }
         let mut epochs = match &self.state.epochs {

@@ -22,7 +22,7 @@ pub(crate) struct Visit {
     pub(crate) context: Context,
     pub(crate) link: LinkKind,
     pub(crate) slots: u32,
-    /// Of that answer; for `none` it goes with the day.
+    /// Of that answer.
     pub(crate) period: u64,
     #[serde(deserialize_with = "object")]
     pub(crate) predicates: Predicates,
@@ -36,7 +36,7 @@ impl Visit {
             context: parameters.context.clone(),
             link: parameters.link,
             slots: parameters.slots,
-            period: if parameters.link == LinkKind::None { 0 } else { parameters.period },
+            period: parameters.period,
             predicates: predicates.clone(),
         }
     }
@@ -49,7 +49,7 @@ impl Visit {
             context: self.context.clone(),
             link: self.link,
             slots: self.slots,
-            period: if self.link == LinkKind::None { today.number().into() } else { self.period },
+            period: self.period,
             predicates: self.predicates.clone(),
             valid_on: today,
             nonce: Nonce::new(&[0; 16]).ok()?,
@@ -83,9 +83,13 @@ impl VisitBook {
         self.0.drain(..excess);
     }
 
-    /// Under one circuit, newest first.
+    /// Under one circuit, newest first. Older wallets also recorded visits under `none`.
     pub(crate) fn of(&self, circuit: CircuitId) -> impl Iterator<Item = &Visit> {
-        self.0.iter().rev().take(MAX_PREPARED).filter(move |visit| visit.circuit == circuit)
+        self.0
+            .iter()
+            .rev()
+            .take(MAX_PREPARED)
+            .filter(move |visit| visit.circuit == circuit && visit.link != LinkKind::None)
     }
 }
 
@@ -119,12 +123,19 @@ mod tests {
     }
 
     #[test]
-    fn the_period_of_none_goes_with_the_day() {
+    fn the_request_that_is_expected() {
         let day = Day::new(82_870).unwrap();
-        let expected = visit("a.example", LinkKind::None, 5).expected(day).unwrap();
-        assert_eq!((expected.period, expected.valid_on), (82_870, day));
-        assert_eq!(visit("a.example", LinkKind::Tokens, 5).expected(day).unwrap().period, 5);
+        let expected = visit("a.example", LinkKind::Tokens, 5).expected(day).unwrap();
+        assert_eq!((expected.period, expected.valid_on), (5, day));
         let impossible = Visit { slots: 2, ..visit("a.example", LinkKind::Account, 0) };
         assert_eq!(impossible.expected(day), None);
+    }
+
+    #[test]
+    fn nothing_is_prepared_for_none() {
+        let mut book = VisitBook::default();
+        book.record(visit("a.example", LinkKind::None, 0));
+        book.record(visit("b.example", LinkKind::Account, 0));
+        assert_eq!(book.of(CircuitId([7; 32])).count(), 1, "the account alone");
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::credential::explain;
 use crate::crypt::{self, SealFailed, WorkFactor};
+use crate::home::Home;
 use crate::refusal::Refusal;
 use crate::rules::Rules;
 use crate::state::{HistoryEntry, State};
@@ -26,6 +27,7 @@ pub struct Wallet {
     pub(crate) k: Arc<PseudonymSecret>,
     pub(crate) d: Arc<DeviceSecret>,
     pub(crate) credential: Option<Credential>,
+    pub(crate) home: Option<Home>,
     pub(crate) state: State,
     /// Answers that are prepared: [`Wallet::use_prepared`].
     pub(crate) prepared: Store,
@@ -41,6 +43,21 @@ pub struct Shown {
     pub epoch: Option<u64>,
 }
 
+/// How a wallet stands with its authority.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// It has no credential.
+    Unenrolled,
+    /// It has a credential and has never synced.
+    Unsynced,
+    /// Its leaf has not been found in a sealed tree yet.
+    Waiting,
+    /// Its leaf is in the newest tree.
+    Listed,
+    /// Its leaf was in the tree and is no longer: withdrawn, replaced by another device, or removed.
+    Removed,
+}
+
 impl Wallet {
     /// A new wallet with fresh secrets, for one authority.
     pub fn new<R: RngCore + CryptoRng>(rng: &mut R) -> Wallet {
@@ -52,6 +69,7 @@ impl Wallet {
             k: Arc::new(k),
             d: Arc::new(d),
             credential: None,
+            home: None,
             state: State::default(),
             prepared: Store::default(),
             rules: Rules::ALL,
@@ -84,7 +102,7 @@ impl Wallet {
         let credential =
             Credential::from_json(credential).map_err(|e| Refusal::AttributesUnexplained(e.to_string()))?;
         if self.rules.w9 {
-            explain(&credential, &self.k, &self.d, self.state.authority())?;
+            explain(&credential, &self.k, &self.d, self.authority_key())?;
         }
         self.credential = Some(credential);
         Ok(())
@@ -94,6 +112,18 @@ impl Wallet {
     pub fn show(&self) -> Shown {
         let newest = self.state.epochs.as_ref().and_then(|epochs| epochs.newest());
         Shown { credential: self.credential.clone(), epoch: newest.map(|statement| statement.epoch) }
+    }
+
+    /// How the wallet stands with its authority, as of the newest synced epoch.
+    pub fn standing(&self) -> Standing {
+        let Some(credential) = &self.credential else { return Standing::Unenrolled };
+        let own = self.state.own(&credential.leaf());
+        match (self.state.epochs.is_some(), own.path.is_some(), own.place.is_some()) {
+            (false, ..) => Standing::Unsynced,
+            (true, true, _) => Standing::Listed,
+            (true, false, true) => Standing::Removed,
+            (true, false, false) => Standing::Waiting,
+        }
     }
 
     /// The private inputs of the wallet's own leaf in the newest synced epoch, with slot 0: an explicit
@@ -121,6 +151,13 @@ impl Wallet {
         &self.state.history
     }
 
+    /// Keeps what the platform said of an answer: `accepted`, or a code of contract §7. Returns whether the
+    /// history still has the entry.
+    pub fn remember_reply(&mut self, answered: &HistoryEntry, said: &str) -> bool {
+        let entry = self.state.history.iter_mut().rev().find(|entry| *entry == answered);
+        entry.map(|entry| entry.platform = Some(said.to_owned())).is_some()
+    }
+
     /// Bodies of a withdrawal (contract §8): Network Number and device secret, which proves possession and
     /// is of no further use. The first is of the newest change that the authority has answered: it counts
     /// from its confirmation on, before its leaf is in a tree. The last is of the credential in use. Each
@@ -142,8 +179,8 @@ impl Wallet {
         waiting.filter(|_| !same).into_iter().chain(current).map(body).collect()
     }
 
-    /// The wallet file (contract §4): an age file that holds both secrets and the credential, and
-    /// nothing else. Also the holder's backup.
+    /// The wallet file (contract §4): an age file that holds both secrets, the credential and the
+    /// authority's address and key. Also the holder's backup.
     pub fn wallet_file(&self, passphrase: &SecretString, work: WorkFactor) -> Result<Vec<u8>, SealFailed> {
         crypt::seal(self.plain().as_bytes(), passphrase, work)
     }
@@ -151,14 +188,19 @@ impl Wallet {
     /// What is inside the wallet file.
     pub(crate) fn plain(&self) -> Zeroizing<String> {
         let credential = self.credential.as_ref().map_or("null".to_owned(), Credential::to_json);
+        let home = self.home.as_ref().map(json::to_string).unwrap_or_default();
         // Enough room from the start, so that no copy of a secret is left behind by growing.
-        let mut text = Zeroizing::new(String::with_capacity(256 + credential.len()));
+        let mut text = Zeroizing::new(String::with_capacity(256 + credential.len() + home.len()));
         text.push_str(r#"{"v":1,"pseudonym_secret":""#);
         push_hex(&mut text, self.k.expose());
         text.push_str(r#"","device_secret":""#);
         push_hex(&mut text, self.d.expose());
         text.push_str(r#"","credential":"#);
         text.push_str(&credential);
+        if !home.is_empty() {
+            text.push_str(r#","authority":"#);
+            text.push_str(&home);
+        }
         text.push('}');
         text
     }
@@ -168,7 +210,8 @@ impl Wallet {
         let contents: Contents = json::parse(plain).map_err(|e| Refusal::FileDamaged(e.to_string()))?;
         let (k, d) = secrets(&contents.pseudonym_secret, &contents.device_secret)
             .ok_or_else(|| Refusal::FileDamaged("a secret is zero, or both are the same".into()))?;
-        Ok(Wallet { credential: contents.credential, ..Wallet::from_secrets(k, d) })
+        let Contents { credential, authority, .. } = contents;
+        Ok(Wallet { credential, home: authority, ..Wallet::from_secrets(k, d) })
     }
 
     /// What the wallet remembers, encrypted under a key that follows from its pseudonym secret.
@@ -219,6 +262,14 @@ struct Contents {
     device_secret: SecretHex,
     #[serde(deserialize_with = "credential_or_null")]
     credential: Option<Credential>,
+    /// Absent until the authority is known, and from files of older wallets.
+    #[serde(default, deserialize_with = "home_object")]
+    authority: Option<Home>,
+}
+
+/// An authority as an object; an array or `null` will not do.
+fn home_object<'de, D: serde::Deserializer<'de>>(d: D) -> Result<Option<Home>, D::Error> {
+    json::object(d).map(Some)
 }
 
 /// Appends a secret to a text that has room for it: no copy is left behind.

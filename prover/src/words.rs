@@ -1,6 +1,7 @@
 //! What a request would tell, in plain words: shown before the person agrees.
 
 use crate::names::{country, province};
+use veilpass_circuits::Clause;
 use veilpass_protocol::attributes::DocumentGroup;
 use veilpass_protocol::predicates::Predicates;
 use veilpass_protocol::scope::{LinkKind, ScopeParameters};
@@ -34,6 +35,22 @@ pub fn told(predicates: &Predicates) -> Vec<String> {
         }),
     ];
     sentences.into_iter().flatten().collect()
+}
+
+/// The part of a question that is not true for the person, by the clause that fails (protocol.md).
+pub(crate) fn unmet(clause: Clause) -> &'static str {
+    match clause {
+        Clause::S6 => "the validity of your document on that day",
+        Clause::S7 => "your age",
+        Clause::S8 => "the day of your enrolment",
+        Clause::S9 => "the number of your earlier identities",
+        Clause::S10 => "the sex in your document",
+        Clause::S11 => "the kind of your document",
+        Clause::S12 => "your nationality",
+        Clause::S13 => "the province of your document",
+        // The wallet's own values: they hold for every credential that it could explain.
+        _ => "your wallet's own data",
+    }
 }
 
 /// What several answers tell together (W4): every sentence once.

@@ -55,7 +55,8 @@ pub struct Platform {
     pub folder: PathBuf,
     /// The public key for the directory.
     pub key: String,
-    token: String,
+    /// The token of its own program.
+    pub token: String,
     running: Option<Running>,
 }
 

@@ -5,13 +5,14 @@
 //! waited for is waited for.
 
 mod cast;
+mod guide;
 mod people;
 mod process;
 mod seen;
 mod stage;
 mod story;
 
-use crate::outcome::{Failure, Reply, tell};
+use crate::outcome::{Failure, Reply};
 use clap::Args;
 use serde::Serialize;
 use std::io::Write;
@@ -27,7 +28,7 @@ pub struct Demo {
     /// Keep everything in this folder (absent or empty) instead of a temporary one
     #[arg(long, value_name = "DIR")]
     keep: Option<PathBuf>,
-    /// Keep the servers running at the end, until Ctrl-C, with their addresses printed
+    /// Keep the servers running at the end, until Ctrl-C, and print a story to type at them
     #[arg(long)]
     serve: bool,
 }
@@ -163,12 +164,9 @@ pub fn run(demo: &Demo, json: bool) -> Result<Reply, Failure> {
     Ok(Reply::new(&document, text)?.refusing(!ok))
 }
 
-/// Prints where everything is and waits to be told to stop.
+/// Prints a story to type and waits to be told to stop.
 fn linger(stage: &stage::Stage) -> Result<(), Failure> {
-    tell!("\nThe servers go on until Ctrl-C:");
-    for (name, url) in stage.addresses() {
-        tell!("  {name:<10} {url}   (what it can do: {url}/docs/)");
-    }
+    guide::print(stage)?;
     // Inside the runtime, which the signals need.
     crate::common::runtime()?.block_on(async { veilpass_server::http::shutdown_signal().await });
     Ok(())

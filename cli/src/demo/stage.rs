@@ -197,7 +197,7 @@ impl Stage {
 }
 
 /// In the middle of a year of life, so that no birthday is near (W5).
-fn born(today: Day, age: u32) -> Result<Day, Failure> {
+pub fn born(today: Day, age: u32) -> Result<Day, Failure> {
     let day = birth_limit(today, age).and_then(|d| d.checked_add(-180));
     day.ok_or_else(|| fault("the clock is too early"))
 }

@@ -164,7 +164,7 @@ pub const CODES: &[Code] = &[
         "The person's document has expired. The wallet declines.",
         "The person needs a renewal with a new document."),
     code("credential_removed",
-        "Your entry was taken out of the authority's list. Ask a registrar why; you can enrol again with a reset.",
+        "Your entry is no longer in the authority's list. It was withdrawn, replaced by another device of yours, or removed. If you did not do this, ask a registrar.",
         "The person was removed. The wallet declines.",
         "The person was removed, by the authority or by the person. A reset brings them back."),
     code("not_satisfied",

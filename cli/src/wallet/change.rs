@@ -1,6 +1,7 @@
 //! Enrolling, renewing, rotating, resetting and withdrawing at an authority (protocol.md, "Enrolment and
 //! the life of a credential").
 
+use super::home::{self, Met, meet};
 use super::key::drop_prepared;
 use super::{At, agree, refusal};
 use crate::common::{document, terminal};
@@ -23,13 +24,13 @@ use zeroize::Zeroizing;
 /// With which code at which authority.
 #[derive(Debug, Args)]
 pub struct Redeem {
-    /// The authority's address
+    /// The authority's address; after the first time the wallet remembers it
     #[arg(long, value_name = "URL")]
-    pub authority: String,
-    /// The code that the registrar gave; case, dashes and spaces do not count. In VEILPASS_CODE nobody else
-    /// on this machine sees it
+    pub authority: Option<String>,
+    /// The code that the registrar gave; case, dashes and spaces do not count. Without it the wallet asks, and
+    /// nobody else on this machine sees it
     #[arg(long, env = "VEILPASS_CODE", hide_env_values = true)]
-    pub code: String,
+    pub code: Option<String>,
     #[command(flatten)]
     pub network: Network,
 }
@@ -51,17 +52,22 @@ pub fn from_file(at: &At, credential: &Path) -> Result<Reply, Failure> {
     at.save_wallet(&holder, &passphrase)?;
     at.save_state(&holder)?;
     let words = holder.words();
-    let text = format!("credential taken; the pairing words are\n  {}", words.join(" "));
+    let text = format!(
+        "The wallet has your entry. Its six words are\n\n     {}\n\nNext: veilpass wallet sync --from ADDRESS, with the address of your authority.",
+        words.join(" ")
+    );
     Reply::new(&json!({"credential": value(holder.credential())?, "words": words}), text)
 }
 
 /// Redeems a code for an operation.
 pub fn redeem(at: &At, operation: Operation, with: &Redeem) -> Result<Reply, Failure> {
-    let authority = Authority::at(&with.authority, &with.network)?;
-    let typed = typed::code(&with.code).map_err(|e| Failure::Usage(format!("--code: {e}")))?;
-    let typed = Zeroizing::new(typed);
+    // What is wrong with the arguments is said before the passphrase is asked for.
+    with.authority.as_deref().map(|address| Authority::at(address, &with.network)).transpose()?;
+    let typed = code(with.code.as_deref())?;
     let _lock = at.lock()?;
     let (mut holder, passphrase) = at.open()?;
+    let Met { authority, home } = meet(&holder, with.authority.as_deref(), &with.network)?;
+    let new_home = holder.settle_at(home.clone()).map_err(|e| refusal(&e))?;
     if operation == Operation::Enrol && holder.is_live() {
         let what =
             "this wallet is enrolled: renew, rotate or reset it, or make another one for another person";
@@ -84,7 +90,7 @@ pub fn redeem(at: &At, operation: Operation, with: &Redeem) -> Result<Reply, Fai
         }
     };
     let taken = holder.take(operation, code, credential.to_json().as_bytes()).map_err(|e| refusal(&e))?;
-    if taken == Taken::Current {
+    if taken == Taken::Current || new_home {
         at.save_wallet(&holder, &passphrase)?;
     }
     at.save_state(&holder)?;
@@ -95,15 +101,39 @@ pub fn redeem(at: &At, operation: Operation, with: &Redeem) -> Result<Reply, Fai
     };
     let until = match taken {
         Taken::Current => "",
-        Taken::Waiting => " Until then the wallet goes on with the credential that it has, if any.",
+        Taken::Waiting => "\n   Until then your wallet goes on as before.",
     };
     let text = format!(
-        "The authority has answered. {state}\n\
-         1. Compare these six words with the registrar, who has to confirm them:\n\n     {}\n\n\
-         2. After the next epoch run `veilpass wallet sync`: it says when your leaf has been found.{until}",
-        words.join(" ")
+        "The authority has answered. {state}\n\n\
+         1. Read these six words to the registrar, who confirms them:\n\n     {}\n\n\
+         2. The registrar has six words for the authority. They must be these:\n\n     {}\n\n\
+         3. The authority's list is renewed at intervals, often once an hour. Then type\n\n     {}\n\n   \
+         It says when you are in the list.{until}",
+        words.join(" "),
+        home::told(&home),
+        at.command("sync")
     );
-    Reply::new(&json!({"credential": value(Some(&credential))?, "words": words}), text)
+    let authority = home::value(Some(&home));
+    Reply::new(
+        &json!({"credential": value(Some(&credential))?, "words": words, "authority": authority}),
+        text,
+    )
+}
+
+/// The code as the authority takes it; asked for where it is not given.
+fn code(given: Option<&str>) -> Result<Zeroizing<String>, Failure> {
+    let asked;
+    let text = match given {
+        Some(text) => text,
+        None if terminal() => {
+            asked = Zeroizing::new(crate::common::ask("The code that the registrar gave you: ")?);
+            &asked
+        }
+        None => {
+            return Err(Failure::Usage("the registrar's code is missing: --code, or VEILPASS_CODE".into()));
+        }
+    };
+    typed::code(text).map(Zeroizing::new).map_err(|e| Failure::Usage(format!("--code: {e}")))
 }
 
 /// Sends code and commitments; the credential, if the words beside it are those of the commitments.
@@ -126,20 +156,25 @@ struct Noted {
 }
 
 /// Withdraws.
-pub fn withdraw(at: &At, authority: &str, network: &Network, yes: bool) -> Result<Reply, Failure> {
+pub fn withdraw(at: &At, given: Option<&str>, network: &Network, yes: bool) -> Result<Reply, Failure> {
     if !yes && !terminal() {
-        return Err(Failure::Usage("nobody can be asked here: nothing was sent; --yes agrees".into()));
+        return Err(Failure::Usage(
+            "there is no terminal to ask you on, so nothing was sent. Add --yes to agree without being asked"
+                .into(),
+        ));
     }
-    let authority = Authority::at(authority, network)?;
+    given.map(|address| Authority::at(address, network)).transpose()?;
     let _lock = at.lock()?;
-    let (holder, _) = at.open()?;
-    let none = || Failure::refused("not_enrolled", "this wallet has no credential to withdraw");
+    let (mut holder, _) = at.open()?;
+    let none = || Failure::refused("not_enrolled", "this wallet was never enrolled");
     let bodies = holder.withdrawals();
     let number = number(&holder).filter(|_| !bodies.is_empty()).ok_or_else(none)?;
+    let Met { authority, home } = meet(&holder, given, network)?;
+    holder.settle_at(home).map_err(|e| refusal(&e))?;
     if !yes {
         tell!(
-            "Your leaf {number} will be removed with the next epoch. No platform will accept this wallet any more, \
-             and coming back is a reset: other pseudonyms, and days of waiting."
+            "The entry with your Network Number {number} will be removed. Then no site accepts this wallet any \
+             more. You can come back with a reset: it takes days, and sites will not recognise you."
         );
         if !agree("Withdraw?")? {
             return Err(Failure::refused("declined", "nothing was sent"));
@@ -160,7 +195,9 @@ pub fn withdraw(at: &At, authority: &str, network: &Network, yes: bool) -> Resul
         return Err(Failure::Fault("the authority's answer is about something else".into()));
     }
     let number = noted.network_number;
-    let text = format!("{number} is withdrawn with the next epoch");
+    let text = format!(
+        "{number} is withdrawn. The entry leaves the list when the list is renewed, often within an hour."
+    );
     Reply::new(&json!({"network_number": number, "state": "pending"}), text)
 }
 

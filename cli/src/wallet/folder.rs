@@ -11,6 +11,7 @@ use super::{disk, refusal};
 use crate::outcome::Failure;
 use crate::passphrase;
 use clap::Args;
+use etcetera::BaseStrategy;
 use secrecy::SecretString;
 use std::fs::File;
 use std::io::ErrorKind;
@@ -25,11 +26,18 @@ use veilpass_server::files::{
 #[derive(Debug, Clone, Args)]
 pub struct At {
     /// The wallet's folder
-    #[arg(long)]
+    #[arg(long, value_name = "DIR", env = "VEILPASS_WALLET", default_value_os_t = default_folder())]
     pub dir: PathBuf,
     /// A file that holds the passphrase
     #[arg(long, value_name = "F")]
     passphrase_file: Option<PathBuf>,
+}
+
+/// Where a person's wallet is if no folder is named: below the folder for data of programs (XDG Base Directory
+/// Specification), or below the working folder where there is no home.
+fn default_folder() -> PathBuf {
+    let data = etcetera::choose_base_strategy().map(|folders| folders.data_dir()).unwrap_or_default();
+    data.join("veilpass").join("wallet")
 }
 
 const WALLET: &str = "wallet.age";
@@ -40,6 +48,14 @@ const PREPARED_KEY: &str = "proving-key.age";
 const LOCK: &str = "lock";
 
 impl At {
+    /// A command of this wallet, as it is typed.
+    pub fn command(&self, name: &str) -> String {
+        if self.dir == default_folder() || std::env::var_os("VEILPASS_WALLET").is_some() {
+            return format!("veilpass wallet {name}");
+        }
+        format!("veilpass wallet {name} --dir {}", self.dir.display())
+    }
+
     /// Where the wallet file is.
     pub fn wallet(&self) -> PathBuf {
         self.dir.join(WALLET)
@@ -67,7 +83,12 @@ impl At {
 
     /// That there is a wallet in the folder.
     pub fn holds_one(&self) -> Result<(), Failure> {
-        let absent = || Failure::Usage(format!("{} is no wallet's folder", self.dir.display()));
+        let absent = || {
+            Failure::Usage(format!(
+                "there is no wallet in {}. `veilpass wallet new` makes one; --dir names another folder",
+                self.dir.display()
+            ))
+        };
         match check_regular(&self.wallet()) {
             Ok(()) if self.wallet().exists() => Ok(()),
             Ok(()) => Err(absent()),
@@ -154,7 +175,7 @@ impl At {
     pub fn check_vacant(&self) -> Result<(), Failure> {
         if [self.wallet(), self.state()].iter().any(|path| path.symlink_metadata().is_ok()) {
             return Err(Failure::Usage(format!(
-                "{} holds a wallet already; nothing was changed",
+                "{} holds a wallet already; nothing was changed. --dir names another folder",
                 self.dir.display()
             )));
         }

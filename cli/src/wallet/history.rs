@@ -11,9 +11,20 @@ pub fn run(at: &At) -> Result<Reply, Failure> {
     Reply::new(&json!({"history": holder.history()}), table(holder.history()))
 }
 
+/// What became of a request, in words.
+fn outcome(entry: &HistoryEntry) -> String {
+    match (entry.outcome.as_str(), entry.platform.as_deref()) {
+        ("answered", Some("accepted")) => "accepted by the site".to_owned(),
+        ("answered", Some(code)) => format!("refused by the site ({code})"),
+        ("answered", None) => "answered, no reply".to_owned(),
+        ("declined", _) => "you said no".to_owned(),
+        (code, _) => format!("not answered ({code})"),
+    }
+}
+
 fn table(history: &[HistoryEntry]) -> String {
     if history.is_empty() {
-        return "nothing has been asked yet".to_owned();
+        return "No site has asked this wallet yet.".to_owned();
     }
     let row = |entry: &HistoryEntry| {
         let part = if entry.context.as_str().is_empty() {
@@ -21,7 +32,7 @@ fn table(history: &[HistoryEntry]) -> String {
         } else {
             format!(" “{}”", entry.context.as_str())
         };
-        [entry.at.to_string(), entry.outcome.clone(), format!("{}{part}", entry.host)]
+        [entry.at.to_string(), outcome(entry), format!("{}{part}", entry.host)]
     };
     let rows: Vec<[String; 3]> = history.iter().map(row).collect();
     let width = |column: usize| {

@@ -172,6 +172,11 @@ pub fn prepare(at: &At, holder: &mut Holder, key: &Key, now: Timestamp) {
             warn("answers could not be prepared", &failure);
         }
     }
+    keep(at, holder);
+}
+
+/// Writes what is prepared, if it has changed, with the lock held.
+pub fn keep(at: &At, holder: &Holder) {
     if holder.prepared_changed()
         && let Err(failure) = at.save_prepared(holder)
     {

@@ -3,18 +3,20 @@
 mod change;
 mod folder;
 mod history;
+mod home;
 mod key;
 mod present;
+mod show;
 mod sync;
 
+use crate::common::ask;
 use crate::network::Network;
 use crate::out::{Out, disk};
-use crate::outcome::{Failure, Form, Reply, pretty, tell};
+use crate::outcome::{Failure, Form, Reply, tell};
 use clap::Subcommand;
 use folder::At;
 use rand::rngs::OsRng;
 use serde_json::json;
-use std::io::{BufRead, Write};
 use std::path::PathBuf;
 use veilpass_protocol::field::to_hex;
 use veilpass_protocol::operation::Operation;
@@ -25,19 +27,17 @@ use veilpass_server::typed;
 /// What a holder does.
 #[derive(Debug, Subcommand)]
 pub enum Wallet {
-    /// Make a wallet: its two secrets are born here
+    /// Make a wallet; its secrets are made on this device
     New {
         #[command(flatten)]
         at: At,
     },
-    /// Take a credential from the authority: with a registrar's code, or from a file
+    /// Enrol: with the code that a registrar gave you, or from a file
     Enrol {
         #[command(flatten)]
         at: At,
         #[command(flatten)]
         from: EnrolFrom,
-        #[command(flatten)]
-        network: Network,
     },
     /// Take a new credential for another document or later dates; both secrets stay
     Renew {
@@ -60,27 +60,27 @@ pub enum Wallet {
         #[command(flatten)]
         with: change::Redeem,
     },
-    /// Leave: the leaf is removed with the next epoch
+    /// Leave: no site accepts this wallet any more
     Withdraw {
         #[command(flatten)]
         at: At,
-        /// The authority's address
+        /// The authority's address [default: the one that the wallet remembers]
         #[arg(long, value_name = "URL")]
-        authority: String,
+        authority: Option<String>,
         /// Agree without being asked
         #[arg(long)]
         yes: bool,
         #[command(flatten)]
         network: Network,
     },
-    /// Read the newest epoch and look for one's own leaf in it
+    /// Read the authority's newest list and look for your own entry in it
     Sync {
         #[command(flatten)]
         at: At,
         #[command(flatten)]
         sync: sync::SyncOptions,
     },
-    /// Show the credential and the newest epoch; never a secret
+    /// Show whose wallet this is and whether it is in the authority's list; never a secret
     Show {
         #[command(flatten)]
         at: At,
@@ -119,12 +119,8 @@ pub enum Wallet {
 #[derive(Debug, clap::Args)]
 #[group(skip)]
 pub struct EnrolFrom {
-    /// The authority's address
-    #[arg(long, value_name = "URL", requires = "code", required_unless_present = "credential")]
-    authority: Option<String>,
-    /// The code that the registrar gave; case, dashes and spaces do not count
-    #[arg(long, requires = "authority", env = "VEILPASS_CODE", hide_env_values = true)]
-    code: Option<String>,
+    #[command(flatten)]
+    redeem: change::Redeem,
     /// The credential file, as an import wrote it
     #[arg(long, value_name = "FILE", conflicts_with_all = ["authority", "code"])]
     credential: Option<PathBuf>,
@@ -137,15 +133,6 @@ fn refusal(refusal: &Refusal) -> Failure {
 /// Asks a question on the terminal; only a yes is one.
 fn agree(question: &str) -> Result<bool, Failure> {
     Ok(typed::is_yes(&ask(&format!("{question} [y/N] "))?))
-}
-
-fn ask(prompt: &str) -> Result<String, Failure> {
-    let mut line = String::new();
-    let fault = |e| Failure::fault("the terminal", e);
-    let mut shown = std::io::stderr().lock();
-    shown.write_all(prompt.as_bytes()).and_then(|()| shown.flush()).map_err(fault)?;
-    std::io::stdin().lock().read_line(&mut line).map_err(fault)?;
-    Ok(line)
 }
 
 impl Wallet {
@@ -168,33 +155,34 @@ pub fn run(command: Wallet, form: Form) -> Result<Option<Reply>, Failure> {
             let file = holder.wallet_file(&at.passphrase(true)?, WorkFactor::PRODUCTION);
             let file = file.map_err(|e| Failure::Fault(e.to_string()))?;
             let (c, d) = (to_hex(&holder.identity_commitment()), to_hex(&holder.device_commitment()));
-            let text =
-                format!("wallet in {}\nidentity commitment {c}\ndevice commitment   {d}", at.dir.display());
+            let text = format!(
+                "Your new wallet is in {}.\n\n\
+                 1. Go to a registrar with your document. The registrar gives you a code and the authority's address.\n\n\
+                 2. Type\n\n     {} --authority ADDRESS\n\n\
+                 3. When you are in the authority's list, make a copy and store it away from this device:\n\n     \
+                 {} --out FILE\n\n   \
+                 Nobody can open wallet or copy without your passphrase, and nobody can reset it.\n\n\
+                 For an authority that imports people from a file:\n  identity commitment {c}\n  device commitment   {d}",
+                at.dir.display(),
+                at.command("enrol"),
+                at.command("export")
+            );
             // No other command shows them, so that it is done first.
             Reply::new(&json!({"identity_commitment": c, "device_commitment": d}), text)?.show(form)?;
             let void = |e: Failure| Failure::Fault(format!("there is no such wallet: {}", e.detail()));
             at.create_wallet(&file).map_err(void)?;
             return Ok(None);
         }
-        Wallet::Enrol { at, from, network } => match (from.credential, from.authority, from.code) {
-            (Some(file), _, _) => change::from_file(&at, &file),
-            (None, Some(authority), Some(code)) => {
-                change::redeem(&at, Operation::Enrol, &change::Redeem { authority, code, network })
-            }
-            _ => Err(Failure::Usage("--authority with --code, or --credential".into())),
-        },
+        Wallet::Enrol { at, from: EnrolFrom { credential: Some(file), .. } } => change::from_file(&at, &file),
+        Wallet::Enrol { at, from } => change::redeem(&at, Operation::Enrol, &from.redeem),
         Wallet::Renew { at, with } => change::redeem(&at, Operation::Renew, &with),
         Wallet::Rotate { at, with } => change::redeem(&at, Operation::Rotate, &with),
         Wallet::Reset { at, with } => change::redeem(&at, Operation::Reset, &with),
-        Wallet::Withdraw { at, authority, yes, network } => change::withdraw(&at, &authority, &network, yes),
-        Wallet::Sync { at, sync } => sync::run(at, &sync),
-        Wallet::Show { at } => {
-            let (holder, _) = at.open()?;
-            let value =
-                json!({"credential": change::value(holder.credential())?, "epoch": holder.show().epoch});
-            let text = pretty(&value.to_string());
-            Reply::new(&value, text)
+        Wallet::Withdraw { at, authority, yes, network } => {
+            change::withdraw(&at, authority.as_deref(), &network, yes)
         }
+        Wallet::Sync { at, sync } => sync::run(at, &sync),
+        Wallet::Show { at } => show::run(&at),
         Wallet::History { at } => history::run(&at),
         Wallet::Present { at, present } => present::run(&at, &present),
         Wallet::Export { at, out } => {
@@ -202,14 +190,19 @@ pub fn run(command: Wallet, form: Form) -> Result<Option<Reply>, Failure> {
             let pending: Vec<&str> = holder.pending().map(Operation::as_str).collect();
             if !pending.is_empty() {
                 tell!(
-                    "warning: begun and not found in a sealed tree yet: {}. The file holds only the secrets and the \
-                     credential in use: export again after the sync that puts the new ones in force.",
+                    "warning: not in the authority's list yet: {}. The file holds only what is in force now. Export \
+                     again after the sync that says it is in force.",
                     pending.join(", ")
                 );
             }
             let file = holder.wallet_file(&passphrase, WorkFactor::PRODUCTION);
             out.write(&file.map_err(|e| Failure::Fault(e.to_string()))?, Access::Private)?;
-            Reply::new(&json!({"file": out.path()}), format!("the whole wallet, encrypted, is in {out}"))
+            Reply::new(
+                &json!({"file": out.path()}),
+                format!(
+                    "The whole wallet, encrypted, is in {out}. Whoever has it needs your passphrase to open it."
+                ),
+            )
         }
         Wallet::Import { at, file } => {
             at.check_vacant()?;
@@ -218,9 +211,10 @@ pub fn run(command: Wallet, form: Form) -> Result<Option<Reply>, Failure> {
             Holder::open(&bytes, &[], &at.passphrase(false)?).map_err(|e| refusal(&e))?;
             at.create_wallet(&bytes)?;
             let text = format!(
-                "wallet in {}\nIt does not know what was answered elsewhere: one-time pseudonyms may be drawn again, and \
-                 agreements start anew. Use one device at a time.",
-                at.dir.display()
+                "The wallet is in {}.\nIt does not know what was answered elsewhere. Use one device at a time: two could \
+                 answer a site with the same one-time number.\nNext: {}",
+                at.dir.display(),
+                at.command("sync")
             );
             Reply::new(&json!({"file": at.wallet()}), text)
         }

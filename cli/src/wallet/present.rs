@@ -1,8 +1,8 @@
 //! `veilpass wallet present`: what is asked, in plain words; the answer, or the decline.
 
 use super::key::{self, Key};
-use super::{At, agree, ask, disk, refusal};
-use crate::common::{Clock, document, terminal};
+use super::{At, agree, disk, refusal};
+use crate::common::{Clock, ask, document, terminal};
 use crate::explain::sentence;
 use crate::network::{self, Network};
 use crate::out::Out;
@@ -10,6 +10,7 @@ use crate::outcome::{Audience, Failure, Reply, printable, tell};
 use crate::progress;
 use clap::Args;
 use rand::rngs::OsRng;
+use secrecy::SecretString;
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -75,14 +76,20 @@ struct Asked {
     came: Instant,
 }
 
-/// A presentation, and what it was made with.
+/// A presentation, and where it goes.
 struct Answered {
     presentation: String,
     /// Where it goes.
     address: String,
-    /// The state file that was written.
+    /// The wallet as it was written before the answer left.
+    wallet: Written,
+}
+
+/// A wallet and the state file that was written of it.
+struct Written {
+    holder: Holder,
     state: Vec<u8>,
-    key: Key,
+    passphrase: SecretString,
 }
 
 /// Why there is no presentation.
@@ -110,16 +117,21 @@ struct Received {
 pub fn run(at: &At, present: &PresentOptions) -> Result<Reply, Failure> {
     if !present.yes && !terminal() {
         // Before the request is even looked at: whether it could be answered must not show.
-        return Err(Failure::Usage("nobody can be asked here: nothing was sent; --yes agrees".into()));
+        return Err(Failure::Usage(
+            "there is no terminal to ask you on, so nothing was sent. Add --yes to agree without being asked"
+                .into(),
+        ));
     }
     at.holds_one()?;
     let client = present.network.client()?;
     let asked = Asked::receive(present, &client)?;
     match answer(at, present, &asked) {
-        Ok((answered, holder)) => {
-            keep(present.out.as_ref(), &answered.presentation)?;
+        Ok(Answered { presentation, address, wallet }) => {
+            keep(present.out.as_ref(), &presentation)?;
             if present.send {
-                send(&client, &answered.address, &answered.presentation)?;
+                let sent = send(&client, &address, &presentation);
+                remember_reply(at, wallet, &sent);
+                sent?;
             }
             let text = match (present.send, &present.out) {
                 (true, _) => "The site has your answer.",
@@ -128,9 +140,7 @@ pub fn run(at: &At, present: &PresentOptions) -> Result<Reply, Failure> {
                     "Your answer was made and not sent. Add --send to send it, or --out FILE to keep it."
                 }
             };
-            let (at, clock) = (at.clone(), present.clock);
-            let reply = Reply::raw(answered.presentation.clone(), text);
-            Ok(reply.afterwards(move || prepare_next(&at, holder, &answered, clock)))
+            Ok(Reply::raw(presentation, text))
         }
         Err(NoAnswer::Refused(why)) => {
             // Whatever the reason, the platform gets the same bytes.
@@ -197,36 +207,56 @@ fn host_of(url: &str) -> Option<&str> {
 }
 
 /// Judges, asks, proves. A refusal is remembered.
-fn answer(at: &At, present: &PresentOptions, asked: &Asked) -> Result<(Answered, Holder), NoAnswer> {
+fn answer(at: &At, present: &PresentOptions, asked: &Asked) -> Result<Answered, NoAnswer> {
     let _lock = at.lock()?;
-    let (mut holder, _) = at.open()?;
-    let answered = judge(at, present, asked, &mut holder);
-    if let Err(NoAnswer::Refused(why)) = &answered {
-        // What the person declined is remembered already.
-        if *why != Refusal::Declined && holder.remember_refused(&asked.request, why, present.clock.now()?) {
-            at.save_state(&holder)?;
+    let (mut holder, passphrase) = at.open()?;
+    match judge(at, present, asked, &mut holder) {
+        Ok((presentation, address, state)) => {
+            Ok(Answered { presentation, address, wallet: Written { holder, state, passphrase } })
         }
+        Err(NoAnswer::Refused(why)) => {
+            // What the person declined is remembered already.
+            if why != Refusal::Declined && holder.remember_refused(&asked.request, &why, present.clock.now()?)
+            {
+                at.save_state(&holder)?;
+            }
+            Err(NoAnswer::Refused(why))
+        }
+        Err(failed) => Err(failed),
     }
-    Ok((answered?, holder))
 }
 
-/// Prepares the next answer to this platform, now that it has this one. Whoever has changed the wallet in between, or
-/// syncs it next, does it otherwise; to interrupt it does no harm.
-fn prepare_next(at: &At, mut holder: Holder, answered: &Answered, clock: Clock) {
-    if let (Ok(_lock), Ok(now)) = (at.lock(), clock.now())
-        && read(&at.state()).is_ok_and(|state| state == answered.state)
-    {
-        key::prepare(at, &mut holder, &answered.key, now);
+/// Keeps in the history what the site said of the answer. The answer has left: what goes wrong here is said,
+/// no more.
+fn remember_reply(at: &At, wallet: Written, sent: &Result<(), Failure>) {
+    let said = match sent {
+        Ok(()) => "accepted",
+        Err(Failure::Refused { code, .. }) => code,
+        // Whether the answer arrived is not known.
+        Err(Failure::Usage(_) | Failure::Fault(_)) => return,
+    };
+    let kept = || -> Result<(), Failure> {
+        let Written { mut holder, state, passphrase } = wallet;
+        let Some(answered) = holder.history().last().cloned() else { return Ok(()) };
+        let _lock = at.lock()?;
+        // Another command may have changed the wallet meanwhile.
+        if read(&at.state()).map_err(disk)? != state {
+            holder = at.open_with(&passphrase)?;
+        }
+        if holder.remember_reply(&answered, said) { at.save_state(&holder) } else { Ok(()) }
+    };
+    if let Err(failure) = kept() {
+        tell!("warning: the site's reply is not in the history: {}", printable(failure.detail()));
     }
-    answered.key.keep_prepared();
 }
 
+/// The presentation, the address that it goes to, and the state file that was written.
 fn judge(
     at: &At,
     present: &PresentOptions,
     asked: &Asked,
     holder: &mut Holder,
-) -> Result<Answered, NoAnswer> {
+) -> Result<(String, String, Vec<u8>), NoAnswer> {
     let fault = |e: String| NoAnswer::Failed(Failure::Fault(e));
     if let Some(why) = &asked.foreign {
         return Err(NoAnswer::Refused(why.clone()));
@@ -251,12 +281,10 @@ fn judge(
     let answered = holder.answer(&question, agreed, &key, present.clock.now()?, &mut OsRng, persist);
     spinner.finish_and_clear();
     match answered {
-        Ok(presentation) => Ok(Answered {
-            presentation: presentation.to_json(),
-            address: question.response_uri,
-            state: written,
-            key,
-        }),
+        Ok(presentation) => {
+            key::keep(at, holder);
+            Ok((presentation.to_json(), question.response_uri, written))
+        }
         Err(AnswerError::Refused(why)) => Err(NoAnswer::Refused(why)),
         Err(AnswerError::Persist(e)) => Err(NoAnswer::Failed(disk(e))),
         Err(other) => Err(fault(other.to_string())),

@@ -1,6 +1,6 @@
 //! What hostile neighbours, files and platforms try on the commands.
 
-use crate::binary::{run, run_with, veilpass};
+use crate::binary::{PASSPHRASE, run, run_with, veilpass};
 use serde_json::json;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 
 fn spawn(at: &Path, line: &str) -> std::process::Child {
     let mut command = Command::new(env!("CARGO_BIN_EXE_veilpass"));
-    command.args(line.split_whitespace()).current_dir(at).env("VEILPASS_PASSPHRASE", "one");
+    command.args(line.split_whitespace()).current_dir(at).env("VEILPASS_PASSPHRASE", PASSPHRASE);
     command.stdout(Stdio::piped()).stderr(Stdio::null()).stdin(Stdio::null()).spawn().unwrap()
 }
 

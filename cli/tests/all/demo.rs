@@ -54,7 +54,7 @@ fn every_step_comes_out_as_it_should() {
     }
     // What was kept is a real authority's folder.
     let kept = place.path().join("kept");
-    assert_eq!(veilpass(place.path(), "authority epoch --dir kept/authority").ok()["epoch"], json!(3));
+    assert_eq!(veilpass(place.path(), "authority epoch --dir kept/authority").ok()["epoch"], json!(5));
     assert_eq!(veilpass(place.path(), "demo --keep kept").exit, 2, "nothing is overwritten");
     secrets_stay_where_they_belong(&kept);
 }
@@ -70,22 +70,136 @@ fn served(at: &Path) -> Value {
         .spawn()
         .unwrap();
     let mut said = BufReader::new(child.stderr.take().unwrap());
-    let mut forum = None;
+    let (mut forum, mut typed) = (None, Vec::new());
     let mut line = String::new();
-    while forum.is_none() && said.read_line(&mut line).unwrap() > 0 {
-        let words = line.split_whitespace().collect::<Vec<_>>();
-        forum = (words.first() == Some(&"forum")).then(|| words[1].to_owned());
+    while !line.starts_with("Ask once more") {
         line.clear();
+        assert!(said.read_line(&mut line).unwrap() > 0, "the story is printed to its end");
+        let words = line.split_whitespace().collect::<Vec<_>>();
+        if words.first() == Some(&"forum") {
+            forum = Some(words[1].to_owned());
+        }
+        typed.extend(line.strip_prefix("    ").map(|line| line.trim_end().to_owned()));
     }
     let forum = forum.expect("the addresses are printed");
     let ready = get(&client(), &format!("{forum}/readyz"), None).unwrap();
     assert_eq!((ready.0, &ready.1["epoch"]), (200, &json!(3)));
+    tell_the_story(&at.join("kept"), &typed);
     let pid = rustix::process::Pid::from_raw(child.id() as i32).unwrap();
     rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(0));
     assert!(get(&client(), &format!("{forum}/readyz"), None).is_none(), "the servers have ended");
     serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// A person at a second terminal, who types what is printed and pastes what the programs print.
+struct Terminal<'a> {
+    folder: &'a Path,
+    /// What was exported so far.
+    exported: String,
+}
+
+impl Terminal<'_> {
+    /// Types a line; exit code, and everything that was said.
+    fn types(&self, line: &str) -> (i32, String) {
+        let script = format!(". ./here; {} {line}", self.exported);
+        let mut shell = Command::new("sh");
+        let output =
+            shell.args(["-c", &script]).current_dir(self.folder).stdin(Stdio::null()).output().unwrap();
+        let said = [output.stdout, output.stderr].concat();
+        (output.status.code().unwrap(), String::from_utf8(said).unwrap())
+    }
+
+    /// Types a line again until it says what is expected, because servers and clocks need a second.
+    fn types_until(&self, line: &str, expected: &str) -> String {
+        for _ in 0..50 {
+            let (_, said) = self.types(line);
+            if said.contains(expected) {
+                return said;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(200));
+        }
+        panic!("{line}: {:?} never says {expected:?}", self.types(line));
+    }
+
+    /// Asks as the Forum, answers with the line for the wallet, and reads the result.
+    fn answers(&self, ask: &str) -> (i32, String, String) {
+        let printed = self.types_until(ask, "veilpass platform result");
+        let (exit, said) = self.types(&format!("{} --yes", pasted(&printed, "veilpass wallet present")));
+        (exit, said, self.types(&pasted(&printed, "veilpass platform result")).1)
+    }
+}
+
+/// The line that a program printed to be pasted.
+fn pasted(printed: &str, begins: &str) -> String {
+    let line = printed.lines().find(|line| line.trim_start().starts_with(begins));
+    line.unwrap_or_else(|| panic!("no line {begins}: {printed}")).trim().to_owned()
+}
+
+/// The story that `demo --serve` prints, as somebody new would play it; and the page that shows its output
+/// has the same lines.
+fn tell_the_story(folder: &Path, typed: &[String]) {
+    let page = include_str!("../../../docs/first-steps.md");
+    let mut terminal = Terminal { folder, exported: String::new() };
+    let (mut slip, mut ask, mut number) = (String::new(), String::new(), String::new());
+    let mut removed = false;
+    assert_eq!(typed.len(), 13, "{typed:?}");
+    for line in typed {
+        assert!(
+            line.starts_with("cd ") || page.contains(&format!("$ {line}\n")),
+            "not in first-steps.md: {line}"
+        );
+        if line.starts_with("cd ") || line == ". ./here" {
+            assert!(line == ". ./here" || line.ends_with(&folder.display().to_string()), "{line}");
+        } else if line.starts_with("export ") {
+            terminal.exported = format!("{line};");
+            if line.contains("minor") {
+                let (exit, said, result) = terminal.answers(&ask);
+                assert!(exit == 1 && said.contains("(not_satisfied)"), "{said}");
+                assert!(result.contains("Declined"), "{result}");
+            }
+        } else if line.starts_with("veilpass registrar apply") {
+            slip = terminal.types_until(line, "veilpass registrar confirm");
+        } else if line == "veilpass wallet new" {
+            assert_eq!(terminal.types(line).0, 0);
+            let (exit, said) = terminal.types(&pasted(&slip, "veilpass wallet enrol"));
+            assert_eq!(exit, 0, "{said}");
+            let words =
+                said.lines().find(|line| line.split_whitespace().count() == 6 && line.starts_with("     "));
+            let confirm = pasted(&slip, "veilpass registrar confirm");
+            let (exit, said) = terminal.types(&format!("{confirm} --words '{}'", words.unwrap()));
+            assert_eq!(exit, 0, "{said}");
+        } else if line.starts_with("veilpass authority seal") {
+            terminal.types_until(line, "sealed at");
+        } else if line == "veilpass wallet sync" {
+            let expected = if removed { "no longer in the authority's list" } else { "You are in" };
+            terminal.types_until(line, expected);
+        } else if line.starts_with("veilpass platform ask") {
+            ask.clone_from(line);
+            let (exit, said, result) = terminal.answers(line);
+            assert!(exit == 0 && said.contains("The site has your answer."), "{said}");
+            assert!(result.contains("Accepted, under the pseudonym"), "{result}");
+        } else if line == "veilpass wallet show" {
+            let said = terminal.types_until(line, "Network Number");
+            number = said
+                .lines()
+                .find(|l| l.starts_with("Network"))
+                .unwrap()
+                .split_whitespace()
+                .last()
+                .unwrap()
+                .into();
+        } else {
+            assert!(line.starts_with("veilpass registrar remove"), "{line}");
+            let (exit, said) = terminal.types(&line.replace("NUMBER", &number));
+            assert!(exit == 0 && said.contains(&number), "{said}");
+            removed = true;
+        }
+    }
+    let (exit, said, result) = terminal.answers(&ask);
+    assert!(exit == 1 && said.contains("(credential_removed)"), "{said}");
+    assert!(result.contains("Declined"), "{result}");
 }
 
 /// All databases, folders and logs of the run are searched for what is each person's own.

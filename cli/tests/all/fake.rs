@@ -43,6 +43,14 @@ pub fn problem(status: u16, code: &str) -> Say {
     Say::Answer(status, "application/problem+json", document.to_string().into_bytes())
 }
 
+/// An authority's public key line, which every authority has at `/v1/published/vkey`.
+pub fn vkey(line: &str) -> Say {
+    Say::Answer(200, "text/plain", format!("{line}\n").into_bytes())
+}
+
+/// A key line of nobody in particular.
+pub const SOME_VKEY: &str = "id.example/veilpass+7ca01c59+AYZ5wGjigREqY6u8EN0uQY+koTmj97l7Urrcsr+2EXN5";
+
 /// A server on loopback that answers each request through a closure and keeps what it got.
 pub struct Fake {
     address: SocketAddr,

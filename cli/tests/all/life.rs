@@ -1,6 +1,6 @@
 //! The life of a credential on folders and files, command by command (contract §5).
 
-use crate::binary::{run, run_with, veilpass};
+use crate::binary::{quicken, run, run_with, veilpass};
 use serde_json::{Value, json};
 use std::path::Path;
 
@@ -120,7 +120,10 @@ impl Stage {
 
     /// Syncs the wallet.
     pub fn sync(&self) -> Value {
-        self.run(&format!("wallet sync --dir W --from pub --authority {} --now {NOW}", self.vkey)).ok()
+        let sync = format!("wallet sync --dir W --from pub --authority {} --now {NOW}", self.vkey);
+        let synced = self.run(&sync).ok();
+        quicken(&self.at().join("W"));
+        synced
     }
 }
 

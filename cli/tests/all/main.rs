@@ -8,6 +8,7 @@ mod binary;
 mod demo;
 mod export;
 mod fake;
+mod first_use;
 mod full_disk;
 mod join;
 mod keys;

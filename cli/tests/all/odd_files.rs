@@ -2,7 +2,7 @@
 //! folders that mean something elsewhere mean nothing here; files that others leave beside ours are no notes.
 
 use crate::binary::{PASSPHRASE, quicken, run, veilpass};
-use crate::fake::{Fake, problem};
+use crate::fake::{Fake, SOME_VKEY, problem, vkey};
 use crate::outputs::fifo;
 use serde_json::{Value, json};
 use std::ffi::OsStr;
@@ -249,7 +249,10 @@ fn codes_are_sent_in_one_spelling() {
     let at = place.path();
     veilpass(at, "wallet new --dir W").ok();
     quicken(&at.join("W"));
-    let server = Fake::serve(|_| problem(404, "code_unknown"));
+    let server = Fake::serve(|got| match got.line.as_str() {
+        "GET /v1/published/vkey" => vkey(SOME_VKEY),
+        _ => problem(404, "code_unknown"),
+    });
     let url = server.url("id.localhost").replace("http://id", "HTTP://Id");
     let enrol = |code: &str| run(at, &["wallet", "enrol", "--dir", "W", "--authority", &url, "--code", code]);
     for code in [
@@ -259,7 +262,7 @@ fn codes_are_sent_in_one_spelling() {
         "７ＺＺＺ－０１２３－４５６７－８９ＡＢ－ＣＤＥＦ－ＧＨＪＫ－ＭＮ",
     ] {
         assert_eq!(enrol(code).code(), "code_unknown", "{code:?}");
-        assert_eq!(server.got()[0].json()["code"], json!("7ZZZ0123456789ABCDEFGHJKMN"), "{code:?}");
+        assert_eq!(server.got()[1].json()["code"], json!("7ZZZ0123456789ABCDEFGHJKMN"), "{code:?}");
     }
     for code in ["", "7ZZZ_0123", "код"] {
         let refused = enrol(code);

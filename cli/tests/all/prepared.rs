@@ -1,7 +1,8 @@
-//! Prepared answers from the command line: they need no proving key, nobody waits for them, and whatever is wrong with their
-//! file is said and forgotten.
+//! Prepared answers from the command line: `wallet sync --prepare` makes them, they need no proving key, and whatever is
+//! wrong with their file is said and forgotten.
 
-use crate::binary::{PASSPHRASE, Run, quicken, veilpass};
+use crate::binary::{PASSPHRASE, Run, veilpass};
+use crate::fake::{self, Fake, problem};
 use crate::life::{NOW, Stage};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -18,10 +19,11 @@ static ENGINE: LazyLock<Engine> = LazyLock::new(|| Engine::new(dev::proving_key(
 
 const LATER: &str = "2026-11-22T09:00:00Z";
 
+const TOKENS: &str = "--link tokens --slots 100 --period 1";
+
 /// Somebody who has synced, with a request of forum.example at hand.
 fn ready(link: &str) -> Stage {
     let stage = Stage::set("1999-11-13", "");
-    quicken(&stage.at().join("W"));
     stage.sync();
     stage.request(r#"{"valid":true}"#, &format!("--sign P {link}"));
     stage
@@ -29,6 +31,13 @@ fn ready(link: &str) -> Stage {
 
 fn present(stage: &Stage, more: &str) -> Run {
     stage.run(&format!("wallet present --dir W --request R --yes --out presentation --now {NOW} {more}"))
+}
+
+/// Syncs with the authority that the wallet remembers, and prepares.
+fn prepare(stage: &Stage, now: &str) -> Run {
+    let run = stage.run(&format!("wallet sync --dir W --prepare --now {now}"));
+    assert_eq!((run.exit, &run.json()["enrolled"]), (0, &json!(true)), "{run:?}");
+    run
 }
 
 fn accepted(stage: &Stage) -> bool {
@@ -48,10 +57,10 @@ fn open(folder: &Path, key_file: &[u8], now: &str) -> (Wallet, usize) {
 }
 
 /// A key file whose points are none below its head: whoever decodes it, fails. An answer that is prepared under its name
-/// leaves all the same, and only the next one is not prepared.
+/// leaves all the same.
 #[test]
 fn a_prepared_answer_needs_no_proving_key() {
-    for (link, lasting) in [("--link account", true), ("", false)] {
+    for (link, lasting) in [("--link account", true), (TOKENS, false)] {
         let stage = ready(link);
         let folder = stage.at().join("W");
         present(&stage, "").ok();
@@ -63,10 +72,8 @@ fn a_prepared_answer_needs_no_proving_key() {
         let mut rng = StdRng::seed_from_u64(1);
         assert_eq!(wallet.prepare(&ENGINE, NOW.parse().unwrap(), &mut rng, |_| ()), Ok(1));
         std::fs::write(folder.join("prepared.age"), wallet.prepared_file().unwrap()).unwrap();
-        let run = present(&stage, "--pk hollow.pk");
-        run.ok();
+        present(&stage, "--pk hollow.pk").ok();
         assert!(accepted(&stage));
-        assert_eq!(run.stderr.contains("could not be prepared"), !lasting, "{run:?}");
         // The slot of that answer is used up, and with it the entry.
         let again = present(&stage, "--pk hollow.pk");
         if lasting { drop(again.ok()) } else { assert_eq!(again.code(), "key_syntax") }
@@ -75,41 +82,52 @@ fn a_prepared_answer_needs_no_proving_key() {
 
 #[test]
 fn what_is_prepared_follows_epochs_and_days() {
-    let stage = ready("");
+    let stage = ready(TOKENS);
     let folder = stage.at().join("W");
     let file = folder.join("prepared.age");
-    assert!(!file.exists(), "there is nobody to prepare for yet");
+    let missing = |now: &str| open(&folder, dev::proving_key_bytes(), now).1;
     let first = present(&stage, "").ok();
-    assert_eq!(open(&folder, dev::proving_key_bytes(), NOW).1, 0, "the next answer is prepared");
+    stage.run(&format!("wallet sync --dir W --now {NOW}")).ok();
+    assert!(!file.exists() && missing(NOW) == 1, "nobody is kept waiting for the next answer");
+    prepare(&stage, NOW);
+    assert_eq!(missing(NOW), 0, "the next answer is prepared");
     assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
     let length = std::fs::metadata(&file).unwrap().len();
     let second = present(&stage, "").ok();
     assert!(accepted(&stage));
     assert_ne!(first["pseudonym"], second["pseudonym"]);
+    assert_eq!(missing(NOW), 1, "it was used up");
 
     // A new day, and a new epoch: what is there is worth nothing until the next sync.
-    assert_eq!(open(&folder, dev::proving_key_bytes(), "2026-11-23T08:00:00Z").1, 1);
+    prepare(&stage, NOW);
+    assert_eq!(missing("2026-11-23T08:00:00Z"), 1);
     stage.run(&format!("authority seal --dir A --now {LATER}")).ok();
     stage.run("authority publish --dir A --out pub").ok();
-    let sync = |now: &str| {
-        let line = format!("wallet sync --dir W --from pub --authority {} --now {now}", stage.vkey);
-        assert!(stage.run(&line).ok()["enrolled"] == json!(true));
-    };
-    sync(LATER);
-    assert_eq!(open(&folder, dev::proving_key_bytes(), LATER).1, 0);
+    prepare(&stage, LATER);
+    assert_eq!(missing(LATER), 0);
     let before = std::fs::read(&file).unwrap();
-    sync(LATER);
+    prepare(&stage, LATER);
     assert!(std::fs::read(&file).unwrap() == before, "nothing to do");
-    sync("2026-11-22T16:00:01Z");
-    assert_eq!(open(&folder, dev::proving_key_bytes(), "2026-11-22T16:00:01Z").1, 0, "midnight");
+    prepare(&stage, "2026-11-22T16:00:01Z");
+    assert_eq!(missing("2026-11-22T16:00:01Z"), 0, "midnight");
     assert_eq!(std::fs::metadata(&file).unwrap().len(), length, "of whatever it holds");
+}
+
+/// An answer under `none` is used once, and preparing it costs more than a proof.
+#[test]
+fn nothing_is_prepared_for_none() {
+    let stage = ready("");
+    present(&stage, "").ok();
+    prepare(&stage, NOW);
+    assert!(!stage.at().join("W/prepared.age").exists());
 }
 
 #[test]
 fn a_damaged_file_is_dropped_and_said() {
-    let stage = ready("");
+    let stage = ready(TOKENS);
     let file = stage.at().join("W/prepared.age");
     present(&stage, "").ok();
+    prepare(&stage, NOW);
     let good = std::fs::read(&file).unwrap();
     let mut flipped = good.clone();
     *flipped.last_mut().unwrap() ^= 1;
@@ -128,19 +146,19 @@ fn a_damaged_file_is_dropped_and_said() {
     std::fs::create_dir(&file).unwrap();
     let run = present(&stage, "");
     run.ok();
-    assert!(run.stderr.contains("could not be written") && accepted(&stage), "{run:?}");
+    assert!(run.stderr.contains("cannot be read") && accepted(&stage), "{run:?}");
+    assert!(prepare(&stage, NOW).stderr.contains("could not be written"));
     // Nobody waits for a FIFO, with the lock held.
     std::fs::remove_dir(&file).unwrap();
     crate::outputs::fifo(&file);
-    let run = present(&stage, "");
-    run.ok();
-    assert!(run.stderr.contains("a FIFO") && accepted(&stage), "{run:?}");
+    let run = prepare(&stage, NOW);
+    assert!(run.stderr.contains("a FIFO"), "{run:?}");
 }
 
 /// Two answers at one time: the lock keeps them from taking the slot that both could see.
 #[test]
 fn two_at_once_never_share_a_slot() {
-    let stage = ready("--link tokens --slots 9 --period 1");
+    let stage = ready(TOKENS);
     let mut pseudonyms: Vec<Value> = vec![present(&stage, "").ok()["pseudonym"].clone()];
     for _ in 0..3 {
         let at = stage.at();
@@ -160,13 +178,20 @@ fn two_at_once_never_share_a_slot() {
 /// Whoever changes or leaves drops what was prepared before anything is sent.
 #[test]
 fn changes_drop_what_is_prepared() {
-    let stage = ready("");
+    let stage = ready("--link account");
     let file = stage.at().join("W/prepared.age");
+    let vkey = stage.vkey.clone();
+    let authority = Fake::serve(move |got| match got.line.as_str() {
+        "GET /v1/published/vkey" => fake::vkey(&vkey),
+        _ => problem(503, "unavailable"),
+    });
+    let url = authority.url("id.localhost");
+    present(&stage, "").ok();
     for change in ["renew --code AB", "rotate --code AB", "reset --code AB", "withdraw --yes"] {
-        present(&stage, "").ok();
+        prepare(&stage, NOW);
         assert!(file.exists());
-        let run = stage.run(&format!("wallet {change} --dir W --authority http://localhost:1"));
-        assert_eq!(run.exit, 3, "nobody is there: {run:?}");
+        let run = stage.run(&format!("wallet {change} --dir W --authority {url}"));
+        assert_eq!(run.exit, 3, "it is not available: {run:?}");
         assert!(!file.exists(), "{change}");
     }
 }
@@ -197,11 +222,12 @@ fn sha256(bytes: &[u8]) -> [u8; 32] {
     CircuitId::of_file(bytes).0
 }
 
-/// A sync leaves a prepared form of the proving key behind, and cold answers then need no more of the key file than
-/// its name.
+/// `sync --prepare` leaves a prepared form of the proving key behind, and cold answers then need no more of the key file
+/// than its name.
 #[test]
 fn cold_answers_use_the_prepared_proving_key() {
     let stage = ready("");
+    prepare(&stage, NOW);
     let kept = stage.at().join("W/proving-key.age");
     assert_eq!(std::fs::metadata(&kept).unwrap().permissions().mode() & 0o777, 0o600);
     let hollow = hollow_key(&stage);
@@ -216,11 +242,12 @@ fn cold_answers_use_the_prepared_proving_key() {
     assert!(std::fs::read(&kept).unwrap() == file, "it is in use, and not written again");
 }
 
-/// Whatever is wrong with it is said; the answer leaves all the same, proved with the proving key itself, and the file
-/// is made anew. A file that the wallet did not write itself is not read.
+/// Whatever is wrong with it is said; the answer leaves all the same, proved with the proving key itself, and the next
+/// `sync --prepare` makes the file anew. A file that the wallet did not write itself is not read.
 #[test]
 fn a_bad_prepared_proving_key_is_dropped_and_said() {
     let stage = ready("");
+    prepare(&stage, NOW);
     let kept = stage.at().join("W/proving-key.age");
     let good = std::fs::read(&kept).unwrap();
     let seal = open(&stage.at().join("W"), dev::proving_key_bytes(), NOW).0.key_seal();
@@ -229,14 +256,15 @@ fn a_bad_prepared_proving_key_is_dropped_and_said() {
     let key = dev::proving_key().unwrap();
     let unsealed = PreparedProvingKey::new(&key).to_bytes();
     let another = ready("");
+    prepare(&another, NOW);
     let of_another = std::fs::read(another.at().join("W/proving-key.age")).unwrap();
     for bad in [flipped, unsealed, of_another, good[..5000].to_vec(), Vec::new()] {
         std::fs::write(&kept, bad).unwrap();
-        _ = std::fs::remove_file(stage.at().join("W/prepared.age"));
         let run = present(&stage, "");
         run.ok();
         assert!(run.stderr.contains("warning: the prepared proving key is not used"), "{run:?}");
         assert!(accepted(&stage));
+        prepare(&stage, NOW);
         let file = std::fs::read(&kept).unwrap();
         let read = seal.open(&file, key.verifying_key(), KeyFile::of(dev::proving_key_bytes()));
         assert!(read.is_ok_and(|key| key.is_some()), "made anew");
@@ -245,9 +273,10 @@ fn a_bad_prepared_proving_key_is_dropped_and_said() {
     // No room for it.
     std::fs::remove_file(&kept).unwrap();
     std::fs::create_dir(&kept).unwrap();
-    let run = present(&stage, "");
-    run.ok();
-    assert!(run.stderr.contains("the prepared proving key could not be made") && accepted(&stage), "{run:?}");
+    present(&stage, "").ok();
+    assert!(accepted(&stage));
+    let run = prepare(&stage, NOW);
+    assert!(run.stderr.contains("the prepared proving key could not be made"), "{run:?}");
     std::fs::remove_dir(&kept).unwrap();
     crate::outputs::fifo(&kept);
     let run = present(&stage, "");

@@ -1,7 +1,7 @@
 //! `veilpass registrar` against a server that says what a test wants.
 
 use crate::binary::{Run, run_with};
-use crate::fake::{Fake, Say, json, problem};
+use crate::fake::{Fake, SOME_VKEY, Say, json, problem, vkey};
 use serde_json::json;
 use std::path::Path;
 
@@ -19,6 +19,7 @@ fn applications_confirmations_removals() {
     let at = place.path();
     std::fs::write(at.join("token"), format!("{TOKEN}\n")).unwrap();
     let server = Fake::serve(|got| match got.line.as_str() {
+        "GET /v1/published/vkey" => vkey(SOME_VKEY),
         "POST /v1/applications" => {
             json(201, &json!({"application": "0f8c1d", "code": CODE, "expires_at": "2026-11-22T08:15:00Z"}))
         }
@@ -44,6 +45,7 @@ fn applications_confirmations_removals() {
         json!({"application": "0f8c1d", "code": CODE, "expires_at": "2026-11-22T08:15:00Z"})
     );
     let got = server.got();
+    let got: Vec<_> = got.into_iter().filter(|got| got.line.starts_with("POST")).collect();
     assert_eq!(got[0].body, format!(r#"{{"operation":"rotate","document":{document}}}"#));
     assert!(
         got[0]
@@ -71,7 +73,7 @@ fn applications_confirmations_removals() {
         b"",
     );
     assert!(
-        shown.stdout.contains("7ZZZ  0123  4567") && shown.stdout.contains("2026-11-22T08:15:00Z"),
+        shown.stdout.contains("7ZZZ-0123-4567") && shown.stdout.contains("2026-11-22T08:15:00Z"),
         "{shown:?}"
     );
     assert!(shown.stdout.contains('█'), "a QR code: {shown:?}");

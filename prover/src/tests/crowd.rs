@@ -108,6 +108,7 @@ impl Crowd {
             credential: wallet.credential.clone(),
             state: wallet.state.clone(),
             prepared: Default::default(),
+            home: wallet.home.clone(),
             rules,
         }
     }

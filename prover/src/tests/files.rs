@@ -2,9 +2,10 @@
 
 use super::testkit::*;
 use crate::state::State;
-use crate::{AnswerError, ExposeSecret, Refusal, SecretString, Wallet, WorkFactor, crypt};
+use crate::{AnswerError, ExposeSecret, Home, Refusal, SecretString, Wallet, WorkFactor, crypt};
 use veilpass_protocol::attributes::Attributes;
 use veilpass_protocol::field::to_hex;
+use veilpass_protocol::note::AuthorityKey;
 use veilpass_protocol::scope::LinkKind;
 
 const QUICK: Option<WorkFactor> = WorkFactor::new(2);
@@ -43,6 +44,60 @@ fn the_wallet_file_is_exactly_the_contracts() {
     );
     assert_eq!(read.credential(), wallet.credential());
     assert_eq!(read.words(), wallet.words());
+}
+
+/// The authority is in the wallet file once it is known; another key is refused by whoever holds anything
+/// of the first one.
+#[test]
+fn the_authority_is_pinned() {
+    let mut world = World::new(27);
+    let mut wallet = Wallet::new(&mut world.rng);
+    let (ours, other) = (world.key(), World::new(28).key());
+    let at = |place: &str, key: &AuthorityKey| Home { place: place.into(), key: key.clone() };
+    // Nothing binds an empty wallet: a mistyped address can be put right.
+    assert_eq!(wallet.settle_at(at("https://mistyped.example", &other)), Ok(true));
+    let credential = world.credential(&wallet, adult()).to_json();
+    assert!(wallet.enrol(credential.as_bytes()).is_err(), "the signature is not the pinned key's");
+    assert_eq!(wallet.settle_at(at("https://id.example", &ours)), Ok(true));
+    wallet.enrol(credential.as_bytes()).unwrap();
+    assert_eq!(wallet.settle_at(at("https://id.example", &ours)), Ok(false), "nothing changed");
+    let refused = wallet.settle_at(at("https://id.example", &other));
+    assert!(matches!(refused, Err(Refusal::EpochSignature(_))), "{refused:?}");
+    assert_eq!(wallet.settle_at(at("https://moved.example", &ours)), Ok(true), "control: it moved");
+
+    let inside = String::from_utf8(crypt::open(&file(&wallet), &passphrase()).unwrap().to_vec()).unwrap();
+    let member = format!(r#","authority":{{"place":"https://moved.example","key":"{ours}"}}}}"#);
+    assert!(inside.ends_with(&member), "{inside}");
+    let read = Wallet::open(&file(&wallet), &[], &passphrase()).unwrap();
+    assert_eq!(read.home(), Some(&at("https://moved.example", &ours)));
+    assert_eq!(read.authority_key(), Some(&ours));
+    for bad in [r#""authority":null"#, r#""authority":["p","k"]"#, r#""authority":{"place":"p","key":"k"}"#] {
+        let from = member.strip_prefix(',').unwrap().strip_suffix('}').unwrap();
+        let text = inside.replace(from, bad);
+        assert_ne!(text, inside);
+        let sealed = crypt::seal(text.as_bytes(), &passphrase(), QUICK.unwrap()).unwrap();
+        assert!(matches!(Wallet::open(&sealed, &[], &passphrase()), Err(Refusal::FileDamaged(_))), "{bad}");
+    }
+}
+
+/// A platform's reply goes to the entry that it is about.
+#[test]
+fn replies_are_remembered() {
+    let mut world = World::new(29);
+    let mut wallet = world.person(adult());
+    let mut rng = world.rng.clone();
+    for (n, host) in ["forum.example", "shop.example"].into_iter().enumerate() {
+        let ask = Ask { rp: host, nonce: n as u8, ..ask() };
+        let question =
+            wallet.examine(ask.json().as_bytes(), &from_origin(host), false, CIRCUIT, now()).unwrap();
+        wallet.answer(&question, true, &FakeProver, now(), &mut rng, |_| Ok::<(), ()>(())).unwrap();
+    }
+    let first = wallet.history()[0].clone();
+    assert!(wallet.remember_reply(&first, "accepted"));
+    let replies: Vec<Option<&str>> = wallet.history().iter().map(|entry| entry.platform.as_deref()).collect();
+    assert_eq!(replies, [Some("accepted"), None]);
+    assert!(!wallet.remember_reply(&first, "accepted"), "it has one already");
+    assert_eq!(State::read(wallet.state.plain().as_bytes()), Ok(wallet.state.clone()));
 }
 
 #[test]

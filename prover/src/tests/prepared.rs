@@ -53,6 +53,11 @@ pub(super) fn tokens(slots: u32) -> Ask {
     Ask { link: LinkKind::Tokens, slots, period: Some(3), ..none() }
 }
 
+/// A question whose answers are prepared and used once, with as many slots as `none` has.
+pub(super) fn gate() -> Ask {
+    tokens(65_536)
+}
+
 pub(super) fn prepare(wallet: &mut Wallet, time: Timestamp, rng: &mut StdRng) -> usize {
     wallet.prepare(&ENGINE, time, rng, |_| ()).unwrap()
 }
@@ -103,7 +108,7 @@ fn the_next_answer_is_there_before_it_is_asked_for() {
     let mut rng = world.rng.clone();
     let account = Ask { context: "a", ..none().account() };
     let poll = Ask { context: "t", ..tokens(3) };
-    for (n, gate) in [none(), poll, account.clone()].into_iter().enumerate() {
+    for (n, gate) in [gate(), poll, account.clone()].into_iter().enumerate() {
         assert_eq!(wallet.unprepared(ENGINE.circuit(), now()), 0);
         let (first, cold) = answer(&mut wallet, &gate, now(), &mut rng);
         assert!(cold, "nobody knew that {gate:?} would ask");
@@ -314,7 +319,7 @@ fn what_is_prepared_and_how_much() {
     let hosts: Vec<&'static str> =
         (0..20).map(|n| &*Box::leak(format!("h{n}.example").into_boxed_str())).collect();
     for rp in &hosts {
-        let adults = none().predicates(r#"{"valid":true,"age":{"at_least":18}}"#);
+        let adults = gate().predicates(r#"{"valid":true,"age":{"at_least":18}}"#);
         visit(&mut wallet, &Ask { rp, ..adults }, false, now());
     }
     assert_eq!(wallet.unprepared(circuit, now()), MAX_PREPARED);
@@ -337,10 +342,10 @@ fn what_is_prepared_and_how_much() {
     // W5: an answer that the person let through once is not made ready for the next time.
     let mut young =
         world.person(veilpass_protocol::attributes::Attributes { birth_date: day("2008-11-13"), ..adult() });
-    let adults = none().predicates(r#"{"valid":true,"age":{"at_least":18}}"#);
+    let adults = gate().predicates(r#"{"valid":true,"age":{"at_least":18}}"#);
     visit(&mut young, &adults, true, now());
     assert_eq!(young.unprepared(circuit, now()), 0);
-    visit(&mut young, &Ask { context: "b", ..none() }, false, now());
+    visit(&mut young, &Ask { context: "b", ..gate() }, false, now());
     assert_eq!(young.unprepared(circuit, now()), 1, "control");
 }
 
@@ -353,7 +358,7 @@ fn nothing_is_prepared_with_a_damaged_key() {
     let mut world = World::new(97);
     let mut wallet = world.person(adult());
     let mut rng = world.rng.clone();
-    answer(&mut wallet, &none(), now(), &mut rng);
+    answer(&mut wallet, &gate(), now(), &mut rng);
     assert_eq!(wallet.prepare(&damaged, now(), &mut rng, |_| ()), Err(ProveError::SelfCheck));
     assert!(wallet.prepared.entries.is_empty() && !wallet.prepared_changed());
     assert_eq!(prepare(&mut wallet, now(), &mut rng), 1, "control");
@@ -372,14 +377,14 @@ fn a_prepared_answer_is_there_sooner() {
     let mut world = World::new(96);
     let mut wallet = world.person(adult());
     let mut rng = world.rng.clone();
-    answer(&mut wallet, &none(), now(), &mut rng);
+    answer(&mut wallet, &gate(), now(), &mut rng);
     let mut times = [const { Vec::new() }; 4];
     let mut record = |which: usize, begun: Instant| times[which].push(1e3 * begun.elapsed().as_secs_f64());
     let key = ENGINE.verifying_key().unwrap();
     for _ in 0..9 {
         wallet.prepared.entries.clear();
         let begun = Instant::now();
-        assert!(answer(&mut wallet, &none(), now(), &mut rng).1);
+        assert!(answer(&mut wallet, &gate(), now(), &mut rng).1);
         record(0, begun);
         prepare(&mut wallet, now(), &mut rng);
         // As the command line does it: from the file.
@@ -387,7 +392,7 @@ fn a_prepared_answer_is_there_sooner() {
         wallet.use_prepared(Some(&file), KeyFile::default(), now()).unwrap();
         let entry = wallet.prepared.entries[0].clone();
         let begun = Instant::now();
-        assert!(!answer(&mut wallet, &none(), now(), &mut rng).1);
+        assert!(!answer(&mut wallet, &gate(), now(), &mut rng).1);
         record(1, begun);
 
         let mut witness = wallet.export_witness().unwrap();

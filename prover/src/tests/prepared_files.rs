@@ -19,7 +19,7 @@ fn ready(seed: u64) -> (World, Wallet, Vec<u8>) {
     let mut world = World::new(seed);
     let mut wallet = world.person(adult());
     let mut rng = world.rng.clone();
-    answer(&mut wallet, &none(), now(), &mut rng);
+    answer(&mut wallet, &gate(), now(), &mut rng);
     assert_eq!(prepare(&mut wallet, now(), &mut rng), 1);
     let file = wallet.prepared_file().unwrap();
     (world, wallet, file)
@@ -42,8 +42,8 @@ fn damaged_files_are_dropped_and_answers_go_on() {
         assert!(matches!(take(&mut wallet, bad, now()), Err(Refusal::FileDamaged(_))), "{n}");
         assert!(wallet.prepared.entries.is_empty() && wallet.prepared_changed(), "{n}");
     }
-    let (presentation, cold) = answer(&mut wallet, &none(), now(), &mut rng);
-    assert!(cold && verifies(&world, &none(), &presentation, now()));
+    let (presentation, cold) = answer(&mut wallet, &gate(), now(), &mut rng);
+    assert!(cold && verifies(&world, &gate(), &presentation, now()));
     assert_eq!(take(&mut wallet, &file, now()), Ok(()), "control");
     // A wallet that has lost it, or never had one.
     assert_eq!(wallet.use_prepared(None, KeyFile::default(), now()), Ok(()));
@@ -149,9 +149,9 @@ fn entries_that_were_tampered_with() {
     .enumerate()
     {
         wallet.prepared = Store { entries: vec![entry], ..good.clone() };
-        let (presentation, cold) = answer(&mut wallet, &none(), now(), &mut rng);
+        let (presentation, cold) = answer(&mut wallet, &gate(), now(), &mut rng);
         assert!(cold, "{n}");
-        assert!(verifies(&world, &none(), &presentation, now()), "{n}");
+        assert!(verifies(&world, &gate(), &presentation, now()), "{n}");
         assert!(wallet.prepared.entries.is_empty() && wallet.prepared_changed(), "{n}");
         wallet.state.slots = Default::default();
     }
@@ -161,16 +161,16 @@ fn entries_that_were_tampered_with() {
         entry.slot = if used { entry.slot } else { slot };
         wallet.prepared = Store { entries: vec![entry.clone()], ..good.clone() };
         if used {
-            let request = veilpass_protocol::request::Request::from_json(none().json().as_bytes()).unwrap();
+            let request = veilpass_protocol::request::Request::from_json(gate().json().as_bytes()).unwrap();
             let parameters = request.scope_parameters().unwrap();
             wallet.state.slots.mark(&parameters, entry.slot, day("2026-11-22"));
         }
-        let (presentation, cold) = answer(&mut wallet, &none(), now(), &mut rng);
-        assert!(cold && verifies(&world, &none(), &presentation, now()), "{slot}");
+        let (presentation, cold) = answer(&mut wallet, &gate(), now(), &mut rng);
+        assert!(cold && verifies(&world, &gate(), &presentation, now()), "{slot}");
         wallet.state.slots = Default::default();
     }
     wallet.prepared = good.clone();
-    assert!(!answer(&mut wallet, &none(), now(), &mut rng).1, "control");
+    assert!(!answer(&mut wallet, &gate(), now(), &mut rng).1, "control");
 }
 
 /// A state file from before there were prepared answers is read, and written again as it was.
@@ -182,11 +182,11 @@ fn states_without_visits_are_read() {
     assert!(!plain.contains("visits"));
     assert_eq!(State::read(plain.as_bytes()), Ok(wallet.state.clone()));
     let mut rng = world.rng.clone();
-    answer(&mut wallet, &none(), now(), &mut rng);
+    answer(&mut wallet, &gate(), now(), &mut rng);
     let plain = wallet.state.plain();
     assert!(plain.contains(r#""visits":[{"circuit":""#), "{}", plain.as_str());
     assert_eq!(State::read(plain.as_bytes()), Ok(wallet.state.clone()));
-    for (from, to) in [(r#""link":"none""#, r#""link":null"#), (r#""visits":["#, r#""visits":[[],"#)] {
+    for (from, to) in [(r#""link":"tokens""#, r#""link":null"#), (r#""visits":["#, r#""visits":[[],"#)] {
         assert!(plain.contains(from));
         assert!(State::read(plain.replacen(from, to, 1).as_bytes()).is_err(), "{to}");
     }

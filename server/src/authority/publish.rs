@@ -78,6 +78,13 @@ impl Authority {
         Ok(Published { epoch: newest.epoch, files: folder.files, bytes: folder.bytes })
     }
 
+    /// Publishes the key alone: what a first wallet needs before there is an epoch.
+    pub async fn publish_key(&self, out: &Path) -> Result<(), RegistryError> {
+        let _lock = files::lock(&self.folder.join(PUBLISH_LOCK))?;
+        Folder::open(out, &key_line(&self.signer))?;
+        Ok(())
+    }
+
     /// Brings only the platform directory of a published folder up to date: what a change of it takes,
     /// without a look at the tree.
     pub async fn publish_directory(&self, out: &Path) -> Result<(), RegistryError> {

@@ -74,6 +74,8 @@ impl AuthorityService {
             published: settings.folder.join(PUBLISHED),
             keeper: Keeper::new(settings.seal_every, &server.metrics()),
         });
+        // A first wallet asks for the key before there is an epoch.
+        service.authority.publish_key(&service.published).await?;
         // Whoever is told that it listens finds the newest epoch. What fails here is tried again by the
         // keeper, and shows in `/readyz`.
         service.keeper.round(&service).await;

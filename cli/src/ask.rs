@@ -1,0 +1,144 @@
+//! `platform ask` and `platform result`: what a platform's own program does at its server (contract §8),
+//! from the command line.
+
+use crate::common::read_text;
+use crate::network::{self, Network};
+use crate::outcome::{Failure, Reply};
+use clap::Args;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use serde_json::value::RawValue;
+use std::path::PathBuf;
+use veilpass_protocol::scope::LinkKind;
+use veilpass_server::typed;
+use zeroize::Zeroizing;
+
+/// Longest answer that is read.
+const MAX_ANSWER: usize = 64 * 1024;
+/// Seconds that the server is asked to wait for an outcome (contract §8), below the time of an exchange.
+const WAIT: u64 = 20;
+
+/// Ask a running platform server for a new request.
+#[derive(Debug, Args)]
+pub struct Ask {
+    /// The platform server's address
+    #[arg(long, value_name = "URL")]
+    platform: String,
+    /// A file that holds the platform's token [default: VEILPASS_TOKEN]
+    #[arg(long, value_name = "F")]
+    token_file: Option<PathBuf>,
+    /// What is asked, as JSON: {"valid":true,"age":{"at_least":18}}
+    #[arg(long, default_value = r#"{"valid":true}"#)]
+    predicates: Box<str>,
+    /// none: two visits do not meet; account: one lasting pseudonym
+    #[arg(long)]
+    link: Option<LinkKind>,
+    #[command(flatten)]
+    network: Network,
+}
+
+/// Read what became of a request.
+#[derive(Debug, Args)]
+pub struct ResultOf {
+    /// The platform server's address
+    #[arg(long, value_name = "URL")]
+    platform: String,
+    /// The request, as `ask` named it
+    #[arg(long)]
+    id: String,
+    /// Its result token, as `ask` gave it
+    #[arg(long, env = "VEILPASS_RESULT_TOKEN", hide_env_values = true)]
+    token: String,
+    #[command(flatten)]
+    network: Network,
+}
+
+/// A request that was made (contract §8).
+#[derive(Deserialize)]
+struct Made {
+    id: String,
+    result_token: String,
+    request_uri: String,
+}
+
+/// What became of a request (contract §8).
+#[derive(Deserialize, Serialize)]
+struct Told {
+    state: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pseudonym: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<String>,
+}
+
+impl Ask {
+    /// Makes the request, and says how a wallet answers it.
+    pub fn run(&self) -> Result<Reply, Failure> {
+        let base = base(&self.platform)?;
+        let predicates: &RawValue = serde_json::from_str(&self.predicates)
+            .map_err(|_| Failure::Usage("--predicates: a JSON object such as {\"valid\":true}".into()))?;
+        let mut body = json!({"predicates": predicates});
+        if let (Some(link), Some(members)) = (self.link, body.as_object_mut()) {
+            members.insert("link".into(), json!(link));
+        }
+        let url = format!("{base}/v1/requests");
+        let token = self.token()?;
+        let client = self.network.client()?;
+        let body = body.to_string();
+        let answer = client.post(&url, "application/json", body.as_bytes(), Some(&token), MAX_ANSWER);
+        let made: Made = network::read(answer.map_err(|e| network::failure(&e))?)?;
+        let Made { id, result_token, request_uri } = made;
+        let text = format!(
+            "The wallet answers with\n\n     veilpass wallet present --send --request {request_uri}\n\n\
+             The result is read with\n\n     \
+             veilpass platform result --platform {base} --id {id} --token {}",
+            result_token
+        );
+        let document = json!({"id": id, "result_token": result_token, "request_uri": request_uri});
+        Reply::new(&document, text)
+    }
+
+    fn token(&self) -> Result<Zeroizing<String>, Failure> {
+        let text = match &self.token_file {
+            Some(file) => read_text(file)?,
+            None => std::env::var("VEILPASS_TOKEN").map_err(|_| {
+                Failure::Usage("the platform's token is missing: VEILPASS_TOKEN, or --token-file".into())
+            })?,
+        };
+        Ok(Zeroizing::new(typed::line(&Zeroizing::new(text)).to_owned()))
+    }
+}
+
+impl ResultOf {
+    /// Waits for the outcome for some seconds at most, and tells it.
+    pub fn run(&self) -> Result<Reply, Failure> {
+        let base = base(&self.platform)?;
+        let id = typed::line(&self.id);
+        // It becomes part of a path.
+        if id.is_empty() || !id.bytes().all(|b| b.is_ascii_hexdigit()) {
+            return Err(Failure::Usage("--id: as `platform ask` named it".into()));
+        }
+        let url = format!("{base}/v1/requests/{id}/result?wait={WAIT}");
+        let client = self.network.client()?;
+        let answer = client.get_as(&url, typed::line(&self.token), MAX_ANSWER);
+        let told: Told = network::read(answer.map_err(|e| network::failure(&e))?)?;
+        let text = match (told.state.as_str(), &told.pseudonym, &told.code) {
+            ("accepted", Some(pseudonym), _) => format!("Accepted, under the pseudonym {pseudonym}."),
+            ("refused", _, Some(code)) => format!("Refused after five tries, the last with {code}."),
+            ("declined", ..) => "Declined: the person, or the wallet, does not answer.".to_owned(),
+            ("expired", ..) => "Expired: nobody answered in time. Ask again.".to_owned(),
+            ("pending", ..) => "Pending: nobody has answered yet. Type the same again.".to_owned(),
+            (other, ..) => format!("The state is {other}."),
+        };
+        Reply::new(&told, text)
+    }
+}
+
+/// The server's address without a slash at its end.
+fn base(address: &str) -> Result<String, Failure> {
+    let address = typed::address(address);
+    if address.contains(['?', '#']) || !address.contains("://") {
+        return Err(Failure::Usage("--platform: an address like http://127.0.0.1:8444".into()));
+    }
+    Ok(address.trim_end_matches('/').to_owned())
+}
