@@ -58,9 +58,13 @@ impl Authority {
     /// Refuses if a folder that this authority has published into shows a newer epoch than the registry
     /// knows, or another text of one that it knows.
     pub(super) async fn check_published(&self) -> Result<(), RegistryError> {
-        let known = self.store.revision().await?.epoch;
+        let mut published = Vec::new();
         for folder in self.published_folders()? {
-            let Some(shown) = newest_note(&folder, &self.key())? else { continue };
+            published.extend(newest_note(&folder, &self.key())?.map(|shown| (folder, shown)));
+        }
+        // Read after the folders: what another process publishes now is in the registry already.
+        let known = self.store.revision().await?.epoch;
+        for (folder, shown) in published {
             if shown.epoch > known {
                 return Err(RegistryError::Behind { folder, shown: shown.epoch, known });
             }

@@ -73,7 +73,7 @@ const RESET_WAIT: u64 = 48 * 3600;
 const SEALED_BY_HAND: u64 = 24 * 3600;
 
 /// Whether a folder may be a copy.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Home {
     /// It must be the one that was used last.
     Here,
@@ -150,7 +150,8 @@ impl Authority {
     }
 
     /// Opens an authority's folder. Key files that are not those of the registry are refused: under
-    /// another fingerprint key everybody could enrol a second time.
+    /// another fingerprint key everybody could enrol a second time. A database that is older than what it has
+    /// published is refused as well.
     pub async fn open(folder: &Path) -> Result<Authority, RegistryError> {
         Authority::open_at(folder, Home::Here).await
     }
@@ -182,14 +183,19 @@ impl Authority {
             return Err(not_ours("fingerprint.key is not the key of this registry"));
         }
         let circuits = identity.circuits;
-        Ok(Authority {
+        let authority = Authority {
             folder: folder.to_owned(),
             store: Arc::new(store),
             signer: Arc::new(signer),
             fingerprints: Arc::new(fingerprints),
             circuits,
             reset_wait: RESET_WAIT + SEALED_BY_HAND,
-        })
+        };
+        if home == Home::Here {
+            // An older database in the place of this one: nothing is done on top of it.
+            authority.check_published().await?;
+        }
+        Ok(authority)
     }
 
     /// For an authority that seals each so many seconds: it decides how long a reset waits. Without

@@ -142,15 +142,22 @@ async fn a_registry_that_is_older_than_what_it_published_signs_nothing() {
     drop_log(&path);
     std::fs::write(&path, &older).unwrap();
 
-    let mut fixture = Fixture { authority: Authority::open(&fixture.folder()).await.unwrap(), ..fixture };
+    // Every command opens it first.
     let behind = RegistryError::Behind { folder: elsewhere.clone(), shown: 2, known: 1 };
+    let opened = Authority::open(&fixture.folder()).await.err().unwrap();
+    assert_eq!((&opened, opened.blame()), (&behind, Blame::Fault));
+
+    // What was opened while the folder was out of its sight does not go on when it is back.
+    let aside = fixture.home.path().join("aside");
+    std::fs::rename(&elsewhere, &aside).unwrap();
+    let mut fixture = Fixture { authority: Authority::open(&fixture.folder()).await.unwrap(), ..fixture };
+    std::fs::rename(&aside, &elsewhere).unwrap();
     let seal = fixture.authority.seal(at(20), PlaceOrder::Random, &mut fixture.rng).await.unwrap_err();
-    assert_eq!((&seal, seal.blame()), (&behind, Blame::Fault));
+    assert_eq!(seal, behind);
     assert_eq!(fixture.authority.publish(&elsewhere).await.unwrap_err(), behind);
     assert_eq!(fixture.authority.check().await.unwrap_err(), behind);
 
     // The control: out of its sight, the fork succeeds. Back in sight, it goes no further.
-    let aside = fixture.home.path().join("aside");
     std::fs::rename(&elsewhere, &aside).unwrap();
     assert_eq!(fixture.seal(20).await.statement.epoch, 2);
     std::fs::rename(&aside, &elsewhere).unwrap();
