@@ -3,7 +3,7 @@
 use crate::authority::failure;
 use crate::common::Clock;
 use crate::network::{Network, Reader};
-use crate::out::Out;
+use crate::out::{Out, disk};
 use crate::outcome::{Failure, Reply};
 use crate::{passphrase, progress};
 use clap::Args;
@@ -13,7 +13,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use veilpass_server::authority::Authority as Registry;
-use veilpass_server::files::Access;
+use veilpass_server::files::{Access, LongFile};
 use veilpass_server::platform;
 
 /// What `backup` takes.
@@ -48,30 +48,30 @@ impl Backup {
         let (passphrase, now) = (self.passphrase()?, self.clock.now()?);
         let registry = Registry::open(&self.dir).await.map_err(failure)?;
         let spinner = progress::spinner("copying and encrypting");
-        let made = registry.backup(Vec::new(), passphrase, now).await;
+        let made = registry.backup(self.out.begin(Access::Private)?, passphrase, now).await;
         spinner.finish_and_clear();
         registry.close().await;
-        self.written(&made.map_err(failure)?)
+        self.written(made.map_err(failure)?)
     }
 
     /// Of a platform.
     pub async fn platform(self) -> Result<Reply, Failure> {
         let (passphrase, now) = (self.passphrase()?, self.clock.now()?);
         let spinner = progress::spinner("copying and encrypting");
-        let made = platform::backup(&self.dir, Vec::new(), passphrase, now).await;
+        let made = platform::backup(&self.dir, self.out.begin(Access::Private)?, passphrase, now).await;
         spinner.finish_and_clear();
-        self.written(&made.map_err(failure)?)
+        self.written(made.map_err(failure)?)
     }
 
-    fn written(&self, backup: &[u8]) -> Result<Reply, Failure> {
-        self.out.write(backup, Access::Private)?;
+    fn written(&self, backup: LongFile) -> Result<Reply, Failure> {
+        let bytes = backup.bytes();
+        backup.finish().map_err(disk)?;
         let text = format!(
             "{}: {} bytes, keys included, encrypted with the passphrase.\nKeep it on another machine, and the \
              passphrase in another place. Try it now and then: `restore` into an empty folder.",
-            self.out,
-            backup.len()
+            self.out, bytes
         );
-        Reply::new(&json!({"file": self.out.to_string(), "bytes": backup.len()}), text)
+        Reply::new(&json!({"file": self.out.to_string(), "bytes": bytes}), text)
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::outcome::Failure;
 use std::path::{Path, PathBuf};
 use veilpass_server::files::output::{Target, write_named};
-use veilpass_server::files::{Access, FileError};
+use veilpass_server::files::{Access, FileError, LongFile};
 
 /// The name of an output.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +25,11 @@ impl Out {
     pub fn is_standard_output(&self) -> Result<bool, Failure> {
         let target = Target::of(&self.0);
         target.map(|target| target == Target::StandardOutput).map_err(|e| Failure::Usage(e.to_string()))
+    }
+
+    /// Begins to write it bit by bit; it appears when it is finished.
+    pub fn begin(&self, access: Access) -> Result<LongFile, Failure> {
+        LongFile::begin(&self.0, access).map_err(disk)
     }
 
     /// Writes it.

@@ -16,6 +16,7 @@ pub struct LongFile {
     /// Its unfinished form; none where the bytes go through as they come.
     part: Option<PathBuf>,
     place: PathBuf,
+    bytes: u64,
 }
 
 impl LongFile {
@@ -27,6 +28,7 @@ impl LongFile {
                 file: Some(io::BufWriter::new(stream)),
                 part: None,
                 place: named.to_owned(),
+                bytes: 0,
             });
         }
         let place = match &target {
@@ -49,15 +51,18 @@ impl LongFile {
             Ok(file)
         };
         let file = open().map_err(at(place))?;
-        Ok(LongFile { file: Some(io::BufWriter::new(file)), part: Some(part), place: place.to_owned() })
+        let file = Some(io::BufWriter::new(file));
+        Ok(LongFile { file, part: Some(part), place: place.to_owned(), bytes: 0 })
     }
 
     /// Adds to it.
     pub fn append(&mut self, bytes: &[u8]) -> Result<(), FileError> {
-        match &mut self.file {
-            Some(file) => file.write_all(bytes).map_err(at(&self.place)),
-            None => Ok(()),
-        }
+        self.write_all(bytes).map_err(at(&self.place))
+    }
+
+    /// How many bytes were added.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
     }
 
     /// Flushes it and puts it in its place, where an earlier file is replaced.
@@ -88,6 +93,19 @@ impl LongFile {
             // What caused it is reported; a remnant that stays is overwritten next time.
             let _ = fs::remove_file(part);
         }
+    }
+}
+
+impl Write for LongFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let Some(file) = &mut self.file else { return Err(io::ErrorKind::BrokenPipe.into()) };
+        let written = file.write(bytes)?;
+        self.bytes += written as u64;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.as_mut().map_or(Ok(()), Write::flush)
     }
 }
 
