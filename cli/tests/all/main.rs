@@ -25,6 +25,7 @@ mod serve;
 mod server;
 mod siege;
 mod terminal;
+mod test_mode;
 mod vectors;
 mod wallet_life;
 mod wallet_network;

@@ -155,3 +155,56 @@ async fn enrol(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::serve::test_mode::wallet::Fetched;
+    use veilpass_protocol::predicates::Predicates;
+    use veilpass_prover::Channel;
+    use veilpass_server::platform::RequestOptions;
+    use veilpass_verifier::{AcceptedEpochs, Verifier};
+
+    impl Stage {
+        fn epochs(&self, now: Timestamp) -> AcceptedEpochs {
+            let mut epochs = AcceptedEpochs::starting_without_memory(self.authority.key());
+            let note = Published::Folder(self.published()).newest_note().unwrap().unwrap();
+            epochs.install(&note, &Policy::default(), now).unwrap();
+            epochs
+        }
+    }
+
+    /// A proof of one test authority is worth nothing under another, nor at a platform that does not accept
+    /// development keys. A later epoch changes neither.
+    #[tokio::test(flavor = "multi_thread")]
+    async fn proofs_count_under_their_own_authority_only() {
+        let (host, start): (Host, _) = ("localhost".parse().unwrap(), now());
+        let (ours, other) =
+            (Stage::set(&host, start).await.unwrap(), Stage::set(&host, start).await.unwrap());
+        ours.renew(start.plus(1)).await.unwrap();
+        assert_eq!(ours.sealed_at(), start.plus(1));
+
+        let keys = PlatformKeys::open(&ours.folder.path().join("platform")).unwrap();
+        let circuit = dev::verifying_key().unwrap().circuit_id();
+        let mut options = RequestOptions::new(host, circuit, Predicates::valid());
+        options.response_uri = Some("http://localhost:1/v1/requests/0/presentation".into());
+        let made = options.make(Some(&keys), start.plus(1), &mut OsRng).unwrap();
+        let wallets = Arc::clone(&ours.wallets);
+        let (request, fetched) = (made.request.clone(), Fetched(made.text().into_bytes()));
+        let presented = move || wallets.present(Person::Adult, &fetched, &Channel::default());
+        let presented = tokio::task::spawn_blocking(presented).await.unwrap();
+        let (address, presentation) = presented.unwrap().unwrap();
+        assert_eq!(address, request.response_uri);
+
+        let verifier = Verifier::new(Policy::default().allowing_dev_keys());
+        let verifier = verifier.with_key(dev::verifying_key_bytes()).unwrap();
+        let judge = |epochs| verifier.verify(&request, presentation.as_bytes(), &epochs, start.plus(1));
+        assert!(judge(ours.epochs(start.plus(1))).is_ok(), "the control");
+        // The other authority has sealed one epoch, and this proof is made with the second.
+        assert_eq!(judge(other.epochs(start)).unwrap_err().code(), "epoch_unknown");
+        // It has an epoch of this number now, with another root.
+        other.renew(start.plus(1)).await.unwrap();
+        assert_eq!(judge(other.epochs(start.plus(1))).unwrap_err().code(), "proof_invalid");
+        assert!(Verifier::new(Policy::default()).with_key(dev::verifying_key_bytes()).is_err());
+    }
+}

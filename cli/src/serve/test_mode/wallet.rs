@@ -70,7 +70,7 @@ impl Said {
 }
 
 /// A request as it was fetched.
-pub struct Fetched(Vec<u8>);
+pub struct Fetched(pub Vec<u8>);
 
 impl Wallets {
     /// Wallets that have their credentials.
@@ -165,7 +165,7 @@ impl Wallets {
     }
 
     /// Where the answer goes, and the presentation.
-    fn present(
+    pub fn present(
         &self,
         person: Person,
         fetched: &Fetched,
