@@ -3,8 +3,9 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import { createServer } from "node:net";
-import { dirname } from "node:path";
+import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
@@ -139,6 +140,10 @@ async function check(platform, site) {
   const { test, outcome, code } = await said.json();
   assert.deepEqual([test, outcome, code], [true, "declined", "not_satisfied"]);
 }
+
+const page = readFileSync(join(here, "../../../docs/integrate.md"), "utf8");
+const source = readFileSync(join(here, "site.mjs"), "utf8");
+assert.ok(page.includes(source), "docs/integrate.md shows another site than site.mjs");
 
 try {
   const begun = Date.now();

@@ -87,18 +87,6 @@ pub fn routes(shared: Shared) -> OpenApiRouter {
     described().with_state(shared)
 }
 
-/// The same routes, described as those of test mode.
-pub fn as_test(mut routes: OpenApiRouter) -> OpenApiRouter {
-    let info = &mut routes.get_openapi_mut().info;
-    info.title = "Veilpass platform in test mode".into();
-    info.description = Some(
-        "Requests, presentations and results (contract §8) with made-up people. Every answer has the header \
-         `Veilpass-Test: true`, and every JSON document has the member `test`, which is `true`."
-            .into(),
-    );
-    routes
-}
-
 /// What `/openapi.json` says of a platform.
 pub fn description() -> String {
     json::to_string(&described().into_openapi())

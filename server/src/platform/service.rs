@@ -4,7 +4,8 @@
 use super::counts::Counts;
 use super::desk::{Desk, DeskSettings};
 use super::epochs::{FollowError, Follower};
-use super::routes::{Shared, as_test, pages, routes};
+use super::in_test::as_test;
+use super::routes::{Shared, pages, routes};
 use super::store::PlatformStore;
 use super::{DEFAULT_TTL, PlatformKeys};
 use crate::error::RegistryError;

@@ -69,6 +69,9 @@ impl Said {
     }
 }
 
+/// What each person would be told, or why the wallet would not even ask.
+pub type Preview = Vec<(Person, Result<Question, Said>)>;
+
 /// A request as it was fetched.
 pub struct Fetched(pub Vec<u8>);
 
@@ -132,11 +135,7 @@ impl Wallets {
     }
 
     /// What each person would be told, or why the wallet would not even ask.
-    pub fn preview(
-        &self,
-        fetched: &Fetched,
-        channel: &Channel,
-    ) -> Result<Vec<(Person, Result<Question, Said>)>, Failure> {
+    pub fn preview(&self, fetched: &Fetched, channel: &Channel) -> Result<Preview, Failure> {
         let judge = |person| {
             let judged = self.wallet(person)?.examine(&fetched.0, channel, false, self.circuit, now());
             Ok((person, judged.map_err(|refusal| Said::refusal(&refusal))))
