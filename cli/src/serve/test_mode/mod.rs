@@ -57,22 +57,18 @@ pub async fn run(settings: TestSettings) -> Result<(), Failure> {
     let begun = Instant::now();
     settings.check()?;
     http::log::init();
-    let TestSettings { host, http, ttl } = settings;
-    let stage = Arc::new(Stage::set(&host, http::now()).await?);
-    let served = serve(&stage, host, http, ttl, begun).await;
-    // The tasks that held it have ended.
-    match Arc::into_inner(stage) {
-        Some(stage) => served.and(stage.end().await),
-        None => served,
-    }
+    // Caught from here on, so that whoever ends it while it starts leaves no folder behind.
+    let shutdown = http::shutdown_signal();
+    let stage = Stage::set(&settings.host, http::now()).await?;
+    let served = serve(&stage, settings, begun, shutdown).await;
+    served.and(stage.end().await)
 }
 
 async fn serve(
-    stage: &Arc<Stage>,
-    host: Host,
-    http: http::Settings,
-    ttl: u64,
+    stage: &Stage,
+    TestSettings { host, http, ttl }: TestSettings,
     begun: Instant,
+    shutdown: impl Future<Output = ()>,
 ) -> Result<(), Failure> {
     let service = PlatformService::bind(stage.platform(host.clone(), http, ttl)).await.map_err(refused)?;
     let address = service.address();
@@ -91,7 +87,7 @@ async fn serve(
     super::announce_test(address)?;
     welcome(&base);
     tokio::select! {
-        served = service.run(http::shutdown_signal()) => served.map_err(refused),
+        served = service.run(shutdown) => served.map_err(refused),
         () = stage.keep_fresh() => Ok(()),
     }
 }
