@@ -214,8 +214,8 @@ fn not_in_test_mode(given: &[(&str, bool)]) -> Result<(), Failure> {
     match given.iter().find(|(_, given)| *given) {
         None => Ok(()),
         Some((flag, _)) => Err(Failure::Usage(format!(
-            "--{flag} does not go with --test, which makes everything that it needs by itself. If no flag says it, \
-             the environment or the configuration file does. A real platform is served without --test"
+            "--{flag} does not go with --test: test mode makes all that it needs itself. Leave it out, also in the \
+             environment and in the configuration file; or serve a real platform, without --test"
         ))),
     }
 }

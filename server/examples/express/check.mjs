@@ -69,7 +69,7 @@ class Browser {
     const asked = await this.visit(`/${button}`, "POST");
     const wallet = /<a href="([^"]*)"/.exec(asked)[1];
     const page = await (await fetch(wallet)).text();
-    assert.match(page, /made up, and nobody/);
+    assert.match(page, /made up, and no identity is proved/);
     const action = `action="/test/wallet/${person}"`;
     const form = page.split("<form").find((part) => part.includes(action));
     const uri = /name="request_uri" value="([^"]*)"/.exec(form)[1];

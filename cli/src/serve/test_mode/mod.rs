@@ -82,7 +82,7 @@ async fn serve(
     });
     tracing::warn!(
         ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
-        "test mode: made-up people and a public token; nobody's identity is proved"
+        "test mode: made-up people and a public token; no identity is proved"
     );
     super::announce_test(address)?;
     welcome(&base);
@@ -95,7 +95,7 @@ async fn serve(
 /// What to try, for people.
 fn welcome(base: &str) {
     tell!(
-        "Test mode: {NAME} at {base}. The people are made up, and nobody's identity is proved.\n\
+        "Test mode: {NAME} at {base}. The people are made up, and no identity is proved.\n\
          The platform token is `{TOKEN}`. Try:\n\
          \n  curl -s {base}/v1/requests -H 'Authorization: Bearer {TOKEN}' \\\n    \
          -H 'Content-Type: application/json' -d '{{\"predicates\":{{\"valid\":true,\"age\":{{\"at_least\":18}}}}}}'\n  \

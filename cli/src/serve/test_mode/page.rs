@@ -127,7 +127,7 @@ fn page(title: &str, body: &str) -> Response {
     let html = format!(
         "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" \
          content=\"width=device-width\"><title>{title} – test wallet</title></head><body><p><em>Test mode. The people \
-         here are made up, and nobody’s identity is proved.</em></p><h1>{title}</h1>{body}</body></html>\n"
+         here are made up, and no identity is proved.</em></p><h1>{title}</h1>{body}</body></html>\n"
     );
     let mut response = html.into_response();
     let headers = response.headers_mut();
