@@ -38,6 +38,7 @@ pub fn test(root: &Path, long: bool) -> Result<(), String> {
     };
     let interop = root.join("tests/interop");
     let client = root.join("tests/client");
+    let express = root.join("server/examples/express");
     let steps = [
         Step { name: "formatting", budget: 1, run: Box::new(|| cargo(&["fmt", "--all", "--check"])) },
         Step {
@@ -121,6 +122,15 @@ pub fn test(root: &Path, long: bool) -> Result<(), String> {
                 run(root, "target/debug/examples/descriptions", &[&folder], &[])?;
                 run(&client, "npm", &["ci"], &[])?;
                 run(&client, "node", &["check.mjs", &folder], &[])
+            }),
+        },
+        Step {
+            name: "an Express site in test mode",
+            budget: 2,
+            run: Box::new(|| {
+                let veilpass = root.join("target/debug/veilpass").to_string_lossy().into_owned();
+                run(&express, "npm", &["ci"], &[])?;
+                run(&express, "node", &["check.mjs", &veilpass], &[])
             }),
         },
     ];

@@ -9,8 +9,9 @@ use std::process::Command;
 /// The page that names every direct dependency.
 pub const PAGE: &str = "docs/dependencies.md";
 
-/// Packages of npm that tests and the bench use.
-const PACKAGES: [&str; 2] = ["tests/interop/package.json", "bench/semaphore/package.json"];
+/// Packages of npm that tests, the bench and the example of a site use.
+const PACKAGES: [&str; 3] =
+    ["tests/interop/package.json", "bench/semaphore/package.json", "server/examples/express/package.json"];
 
 /// The version of cargo-deny that reads `deny.toml`; another one could judge otherwise.
 const CARGO_DENY: &str = "0.20.2";

@@ -6,6 +6,7 @@
 
 mod authority;
 mod platform;
+mod test_mode;
 
 pub use authority::ServeAuthority;
 pub use platform::ServePlatform;
@@ -133,6 +134,24 @@ impl Listening {
         )
     }
 
+    /// In test mode: the settings that go with it, which say where nothing else does that it listens on this
+    /// address and takes requests as they come.
+    fn in_test_mode(self, listen: SocketAddr) -> Result<Listening, Failure> {
+        let given = [
+            ("metrics-listen", self.metrics_listen.is_some()),
+            ("tls-certificate", self.tls_certificate.is_some()),
+            ("tls-key", self.tls_key.is_some()),
+            ("plain-http", self.plain_http.is_some()),
+            ("trusted-proxy", self.trusted_proxy.is_some()),
+        ];
+        not_in_test_mode(&given)?;
+        Ok(Listening {
+            listen: self.listen.or(Some(listen)),
+            rate_per_second: self.rate_per_second.or(Some(0)),
+            ..self
+        })
+    }
+
     /// As the server takes it.
     pub fn settings(&self) -> Result<Settings, Failure> {
         let listen = self.listen.ok_or_else(|| Failure::Usage("--listen is missing".into()))?;
@@ -190,12 +209,32 @@ impl From<&Settings> for Listening {
     }
 }
 
+/// Refuses settings that contradict `--test`, from whichever layer they come.
+fn not_in_test_mode(given: &[(&str, bool)]) -> Result<(), Failure> {
+    match given.iter().find(|(_, given)| *given) {
+        None => Ok(()),
+        Some((flag, _)) => Err(Failure::Usage(format!(
+            "--{flag} does not go with --test: test mode makes all that it needs itself. Leave it out, also in the \
+             environment and in the configuration file; or serve a real platform, without --test"
+        ))),
+    }
+}
+
 /// The one line that a server writes to standard output, once it can be reached (contract §1).
 pub fn announce(address: SocketAddr, metrics: Option<SocketAddr>) -> Result<(), Failure> {
     let mut line = serde_json::json!({ "listening": address.to_string() });
     if let (Some(metrics), Some(members)) = (metrics, line.as_object_mut()) {
         members.insert("metrics".into(), metrics.to_string().into());
     }
+    put_line(&line)
+}
+
+/// The same line of a server in test mode.
+fn announce_test(address: SocketAddr) -> Result<(), Failure> {
+    put_line(&serde_json::json!({ "listening": address.to_string(), "test": true }))
+}
+
+fn put_line(line: &serde_json::Value) -> Result<(), Failure> {
     let mut out = std::io::stdout().lock();
     writeln!(out, "{line}").and_then(|()| out.flush()).map_err(|e| Failure::fault("standard output", e))
 }

@@ -1,6 +1,7 @@
 //! `platform serve`: a platform's configuration in its four layers.
 
-use super::{Configured, Listening, announce, checked, not_listening, over, required};
+use super::test_mode::{self, LISTEN, TestSettings};
+use super::{Configured, Listening, announce, checked, not_in_test_mode, not_listening, over, required};
 use crate::authority::failure;
 use crate::common::{authority_key, verifying_key};
 use crate::outcome::{Failure, Reply};
@@ -20,6 +21,9 @@ use veilpass_verifier::{Policy, TooLoose, Verifier};
 /// The arguments.
 #[derive(Debug, Args)]
 pub struct ServePlatform {
+    /// Serve a test platform with an authority, people and a wallet, on this machine only; the token is `test`
+    #[arg(long)]
+    test: bool,
     #[command(flatten)]
     own: Own,
     #[command(flatten)]
@@ -108,7 +112,16 @@ impl ServePlatform {
             min_live,
             allow_dev
         );
-        let settings = own.settings(self.listening.over(file.listening).settings()?)?;
+        let listening = self.listening.over(file.listening);
+        if self.test {
+            let settings = own.test_settings(listening)?;
+            if self.configured.check {
+                let own = Own { host: Some(settings.host), ttl: Some(settings.ttl), ..Own::default() };
+                return checked(&Layer { own, listening: Listening::from(&settings.http) }).map(Some);
+            }
+            return test_mode::run(settings).await.map(|()| None);
+        }
+        let settings = own.settings(listening.settings()?)?;
         if self.configured.check {
             settings.http.check().map_err(|e| not_listening(&e))?;
             PlatformKeys::open(&settings.folder).map_err(failure)?;
@@ -151,15 +164,33 @@ impl Own {
         Ok(if self.allow_dev == Some(true) { policy.allowing_dev_keys() } else { policy })
     }
 
+    /// The settings of test mode; every other one is refused by its name.
+    fn test_settings(self, listening: Listening) -> Result<TestSettings, Failure> {
+        not_in_test_mode(&[
+            ("dir", self.dir.is_some()),
+            ("authority", self.authority.is_some()),
+            ("epochs", self.epochs.is_some()),
+            ("epochs-every", self.epochs_every.is_some()),
+            ("ca", self.ca.is_some()),
+            ("key", self.key.is_some()),
+            ("grace", self.grace.is_some()),
+            ("max-age", self.max_age.is_some()),
+            ("min-live", self.min_live.is_some()),
+            ("allow-dev", self.allow_dev.is_some()),
+        ])?;
+        let http = listening.in_test_mode(LISTEN)?.settings()?;
+        let host = self.host.map_or_else(|| typed::host("localhost"), Ok);
+        let host = host.map_err(|e| Failure::Usage(format!("--host: {e}")))?;
+        let settings = TestSettings { host, http, ttl: at_least_one(self.ttl, 300, "ttl")? };
+        settings.check()?;
+        Ok(settings)
+    }
+
     fn settings(&self, http: http::Settings) -> Result<PlatformSettings, Failure> {
         let client =
             Client::new(ClientSettings { ca_file: self.ca.clone(), ..ClientSettings::from_environment() });
         let client = client.map_err(|e| Failure::Usage(e.to_string()))?;
         let epochs = Published::new(required(&self.epochs, "epochs")?, client);
-        let at_least_one = |given: Option<u64>, default: u64, flag: &str| match given {
-            Some(0) => Err(Failure::Usage(format!("--{flag} is at least 1 second"))),
-            given => Ok(given.unwrap_or(default)),
-        };
         Ok(PlatformSettings {
             folder: required(&self.dir, "dir")?.clone(),
             host: required(&self.host, "host")?.clone(),
@@ -174,7 +205,15 @@ impl Own {
     }
 }
 
-fn refused(error: PlatformServiceError) -> Failure {
+fn at_least_one(given: Option<u64>, default: u64, flag: &str) -> Result<u64, Failure> {
+    match given {
+        Some(0) => Err(Failure::Usage(format!("--{flag} is at least 1 second"))),
+        given => Ok(given.unwrap_or(default)),
+    }
+}
+
+/// Why a platform does not start, or has stopped.
+pub fn refused(error: PlatformServiceError) -> Failure {
     match error {
         PlatformServiceError::Folder(e) => failure(e),
         PlatformServiceError::Serve(e) => not_listening(&e),

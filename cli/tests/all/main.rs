@@ -26,6 +26,8 @@ mod serve;
 mod server;
 mod siege;
 mod terminal;
+mod test_mode;
+mod test_mode_marks;
 mod vectors;
 mod wallet_life;
 mod wallet_network;

@@ -43,6 +43,8 @@ impl Server {
         let log = File::options().create(true).append(true).open(log_path(folder, name)).unwrap();
         let mut child = command
             .current_dir(folder)
+            // What a server that is killed leaves behind goes away with the test's folder.
+            .env("TMPDIR", folder)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(log)

@@ -9,6 +9,7 @@ mod accept;
 mod around;
 mod limit;
 pub mod log;
+mod marking;
 #[cfg(test)]
 pub(crate) mod memory;
 mod metrics;
@@ -22,12 +23,13 @@ mod server;
 mod stream;
 mod tls;
 
+pub use marking::mark;
 pub use metrics::{Counter, Gauge, Metrics, Outcomes};
 pub use pages::Pages;
 pub use patience::Patience;
 pub use problem::{Problem, ProblemCode, ProblemDocument, status_of};
 pub use received::{Bearer, MAX_BODY, NOT_JSON, Received};
-pub use server::{ServeError, Server, Settings, TlsFiles};
+pub use server::{Outermost, ServeError, Server, Settings, TlsFiles};
 
 use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::signal::unix::{Signal, SignalKind, signal};

@@ -124,6 +124,9 @@ pub enum ServeError {
     Tls(PathBuf, &'static str),
 }
 
+/// A layer around everything that a server answers, errors of the server itself included.
+pub type Outermost = fn(Router) -> Router;
+
 /// A server that listens already; requests wait until it runs.
 pub struct Server {
     listener: TcpListener,
@@ -135,6 +138,7 @@ pub struct Server {
     settings: Settings,
     metrics: Metrics,
     pages: Option<Pages>,
+    outermost: Option<Outermost>,
 }
 
 impl Server {
@@ -161,6 +165,7 @@ impl Server {
             settings,
             metrics: Metrics::new(),
             pages: None,
+            outermost: None,
         })
     }
 
@@ -177,6 +182,11 @@ impl Server {
     /// Opens routes to pages of other origins.
     pub fn with_pages(self, pages: Pages) -> Server {
         Server { pages: Some(pages), ..self }
+    }
+
+    /// Puts a layer around all routes and around the server's own errors.
+    pub fn with_outermost(self, layer: Outermost) -> Server {
+        Server { outermost: Some(layer), ..self }
     }
 
     /// How many connections it takes at one time, within the limit of open files.
@@ -201,10 +211,15 @@ impl Server {
             metrics: Some(self.metrics.clone()),
             pages: self.pages,
         };
+        let routes = around::wrap(routes, around);
+        let routes = match self.outermost {
+            Some(layer) => layer(routes),
+            None => routes,
+        };
         let front = Front {
             listener: self.listener,
             tls: self.tls.clone(),
-            routes: around::wrap(routes, around),
+            routes,
             connections: self.connections,
             limits,
             grace: self.settings.shutdown_grace,

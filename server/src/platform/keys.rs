@@ -81,14 +81,36 @@ impl PlatformKeys {
         Ok(new)
     }
 
-    /// The same up to the point where the token has to be shown; dropped instead of kept, it leaves nothing.
+    /// Makes a platform's folder with a token that everybody knows: for test mode and nothing else.
+    #[doc(hidden)]
+    pub fn generate_for_test_mode<R: RngCore + CryptoRng>(
+        folder: &Path,
+        token: &str,
+        rng: &mut R,
+    ) -> Result<NewPlatform, RegistryError> {
+        let draft = PlatformKeys::draft_with(folder, (token.to_owned(), token::hash(token)), rng)?;
+        let new = draft.new.clone();
+        draft.keep()?;
+        Ok(new)
+    }
+
+    /// What [`PlatformKeys::generate`] does, up to the point where the token has to be shown. Dropped instead
+    /// of kept, it leaves nothing.
     pub fn draft<R: RngCore + CryptoRng>(folder: &Path, rng: &mut R) -> Result<DraftPlatform, RegistryError> {
+        let token = token::generate(rng);
+        PlatformKeys::draft_with(folder, token, rng)
+    }
+
+    fn draft_with<R: RngCore + CryptoRng>(
+        folder: &Path,
+        (token, token_hash): (String, [u8; 32]),
+        rng: &mut R,
+    ) -> Result<DraftPlatform, RegistryError> {
         // A name that the service's database cannot have is refused here and not when it is to serve.
         database_file(&folder.join(DATABASE))?;
         let vacant = |e| occupied(e, &folder.display().to_string());
         let staged = NewFolder::begin(folder, REQUEST_KEY).map_err(vacant)?;
         let signing = SigningKey::generate(rng);
-        let (token, token_hash) = token::generate(rng);
         let secret = Zeroizing::new(format!("{HEADER}\n{}\n", *encode(&signing)));
         files::create(&staged.path().join(REQUEST_KEY), secret.as_bytes(), Access::Private)?;
         let hash = format!("{}\n", hex::encode(token_hash));

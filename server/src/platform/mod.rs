@@ -5,6 +5,7 @@ mod described;
 pub(crate) mod desk;
 mod epochs;
 mod health;
+mod in_test;
 mod inspect;
 mod keys;
 mod request;

@@ -4,6 +4,7 @@
 use super::counts::Counts;
 use super::desk::{Desk, DeskSettings};
 use super::epochs::{FollowError, Follower};
+use super::in_test::as_test;
 use super::routes::{Shared, pages, routes};
 use super::store::PlatformStore;
 use super::{DEFAULT_TTL, PlatformKeys};
@@ -21,6 +22,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
+use utoipa_axum::router::OpenApiRouter;
 use veilpass_protocol::note::AuthorityKey;
 use veilpass_protocol::scope::Host;
 use veilpass_verifier::{KeyError, Policy, Verifier, VerifyingKey};
@@ -128,6 +130,8 @@ pub struct PlatformService {
     server: Server,
     shared: Shared,
     epochs_every: u64,
+    /// The routes that test mode adds.
+    test: Option<OpenApiRouter>,
 }
 
 impl fmt::Debug for PlatformService {
@@ -161,7 +165,13 @@ impl PlatformService {
         let desk = Arc::new(Desk::new(desk, keys, verifier, store.clone(), Arc::clone(&epochs)));
         let counts = Counts::new(&server.metrics());
         let shared = Shared { desk, epochs, store, counts };
-        Ok(PlatformService { server, shared, epochs_every: settings.epochs_every })
+        Ok(PlatformService { server, shared, epochs_every: settings.epochs_every, test: None })
+    }
+
+    /// Test mode: adds these routes and marks every answer ([`http::mark`]). Nothing else of the platform
+    /// changes.
+    pub fn with_test(self, routes: OpenApiRouter) -> PlatformService {
+        PlatformService { server: self.server.with_outermost(http::mark), test: Some(routes), ..self }
     }
 
     /// Where it listens.
@@ -178,7 +188,7 @@ impl PlatformService {
     /// where that fails, presentations are refused by code until a later reading succeeds.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), PlatformServiceError> {
         tokio::pin!(shutdown);
-        let PlatformService { server, shared, epochs_every } = self;
+        let PlatformService { server, shared, epochs_every, test } = self;
         tokio::select! {
             () = &mut shutdown => return Ok(()),
             first = timeout(FIRST_READING, read(&shared)) => if first.is_err() {
@@ -194,7 +204,11 @@ impl PlatformService {
             shutdown.await;
             desk.waiting().close();
         };
-        let (router, description) = routes(shared).split_for_parts();
+        let routes = match test {
+            Some(test) => as_test(routes(shared).merge(test)),
+            None => routes(shared),
+        };
+        let (router, description) = routes.split_for_parts();
         let served = server.run(router.merge(docs(description)), shutdown).await;
         background.shutdown().await;
         store.close().await;
