@@ -11,6 +11,7 @@
 
 use super::blinding::{BlindingKey, Unblinded, blinded};
 use super::key::PreparedProvingKey;
+use super::once::Once;
 use super::openings::Lagrange;
 use super::prepared::Prepared;
 use super::quotient::{Quotient, with_inputs};
@@ -51,8 +52,8 @@ pub struct Engine {
     challenge_point: G1Affine,
     challenge: OnceLock<Comb<G1>>,
     rooms: Rooms,
-    tables: OnceLock<Tables>,
-    lagrange: OnceLock<Lagrange>,
+    tables: Once<Tables>,
+    lagrange: Once<Lagrange>,
 }
 
 /// Multiples of the key's points, about 30 MB.
@@ -115,8 +116,8 @@ impl Engine {
             challenge: OnceLock::new(),
             bases: Mutex::new(Some(bases)),
             rooms: Rooms::default(),
-            tables: OnceLock::new(),
-            lagrange: OnceLock::new(),
+            tables: Once::new(),
+            lagrange: Once::new(),
         })
     }
 
@@ -137,7 +138,7 @@ impl Engine {
     }
 
     fn tables(&self) -> &Tables {
-        self.tables.get_or_init(|| {
+        self.tables.get_or_make(|| {
             let bases = self.bases.lock().unwrap_or_else(PoisonError::into_inner).take();
             let Some(Bases { a, b, c, .. }) = &bases else { unreachable!("the tables are made once") };
             let (a, (b, c)) = rayon::join(
@@ -239,7 +240,7 @@ impl Engine {
 
     /// Points for sessions that turn often, made when the first of them asks.
     pub(super) fn lagrange(&self) -> &Lagrange {
-        self.lagrange.get_or_init(|| {
+        self.lagrange.get_or_make(|| {
             let h = self.tables().c.points(dimensions().wires, usize::MAX);
             match Lagrange::new(self.machine, &h, self.quotient.basis()) {
                 Some(lagrange) => lagrange,

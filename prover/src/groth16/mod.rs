@@ -8,6 +8,7 @@ mod engine;
 #[cfg(test)]
 mod kept;
 mod key;
+mod once;
 mod openings;
 pub(crate) mod prepared;
 mod quotient;

@@ -453,3 +453,27 @@ fn a_prepared_key_of_other_points_proves_nothing() {
     let out = |key: &mut PreparedProvingKey| key.b[place] = (key.b[place] + small.unwrap()).into_affine();
     assert_eq!(with(&out), Some(ProveError::SelfCheck));
 }
+
+/// Proofs that begin while another thread makes the tables. A thread of the pool that waited for the tables could have
+/// taken up a proof that waits for the same tables, and nobody would ever have gone on.
+#[test]
+fn proofs_may_begin_while_tables_are_made() {
+    let (done, all) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        for seed in 0..6 {
+            let engine = Engine::new(KEY.clone()).unwrap();
+            let (statement, witness) = good_cases(1, 40 + seed).remove(0);
+            std::thread::scope(|scope| {
+                scope.spawn(|| engine.make_tables());
+                for n in 0..3 {
+                    let (engine, statement, witness) = (&engine, &statement, &witness);
+                    scope.spawn(move || {
+                        engine.prove(statement, witness, &mut StdRng::seed_from_u64(n)).unwrap();
+                    });
+                }
+            });
+        }
+        done.send(()).unwrap();
+    });
+    all.recv_timeout(std::time::Duration::from_secs(120)).expect("nobody waits for ever");
+}
