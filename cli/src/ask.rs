@@ -4,12 +4,13 @@
 use crate::common::read_text;
 use crate::network::{self, Network};
 use crate::outcome::{Failure, Reply};
+use crate::progress;
 use clap::Args;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use serde_json::value::RawValue;
 use std::path::PathBuf;
-use veilpass_protocol::scope::LinkKind;
+use veilpass_protocol::scope::{Context, LinkKind};
 use veilpass_server::typed;
 use zeroize::Zeroizing;
 
@@ -30,9 +31,18 @@ pub struct Ask {
     /// What is asked, as JSON: {"valid":true,"age":{"at_least":18}}
     #[arg(long, default_value = r#"{"valid":true}"#)]
     predicates: Box<str>,
-    /// none: two visits do not meet; account: one lasting pseudonym
+    /// none: two visits do not meet; tokens: n pseudonyms a period; account: one lasting pseudonym
     #[arg(long)]
     link: Option<LinkKind>,
+    /// A subdivision of the platform, part of the pseudonym's scope
+    #[arg(long)]
+    context: Option<Context>,
+    /// Period of `tokens`
+    #[arg(long)]
+    period: Option<u64>,
+    /// Pseudonyms a period, of `tokens`
+    #[arg(long)]
+    slots: Option<u32>,
     #[command(flatten)]
     network: Network,
 }
@@ -53,12 +63,29 @@ pub struct ResultOf {
     network: Network,
 }
 
+/// What the server is asked for (contract §8).
+#[derive(Serialize)]
+struct Wanted<'a> {
+    predicates: &'a RawValue,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    link: Option<LinkKind>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    context: Option<&'a Context>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    period: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    slots: Option<u32>,
+}
+
 /// A request that was made (contract §8).
 #[derive(Deserialize)]
 struct Made {
     id: String,
     result_token: String,
     request_uri: String,
+    /// A server in test mode says so.
+    #[serde(default)]
+    test: bool,
 }
 
 /// What became of a request (contract §8).
@@ -77,19 +104,30 @@ impl Ask {
         let base = base(&self.platform)?;
         let predicates: &RawValue = serde_json::from_str(&self.predicates)
             .map_err(|_| Failure::Usage("--predicates: a JSON object such as {\"valid\":true}".into()))?;
-        let mut body = json!({"predicates": predicates});
-        if let (Some(link), Some(members)) = (self.link, body.as_object_mut()) {
-            members.insert("link".into(), json!(link));
-        }
+        let body = Wanted {
+            predicates,
+            link: self.link,
+            context: self.context.as_ref(),
+            period: self.period,
+            slots: self.slots,
+        };
+        let body = serde_json::to_string(&body).map_err(|e| Failure::fault("writing JSON", e))?;
         let url = format!("{base}/v1/requests");
         let token = self.token()?;
         let client = self.network.client()?;
-        let body = body.to_string();
         let answer = client.post(&url, "application/json", body.as_bytes(), Some(&token), MAX_ANSWER);
         let made: Made = network::read(answer.map_err(|e| network::failure(&e))?)?;
-        let Made { id, result_token, request_uri } = made;
+        let Made { id, result_token, request_uri, test } = made;
+        let answer = match test {
+            true => format!(
+                "The made-up people answer in a browser at\n\n     {base}/test/wallet?request_uri={request_uri}"
+            ),
+            false => format!(
+                "The wallet answers with\n\n     veilpass wallet present --send --request {request_uri}"
+            ),
+        };
         let text = format!(
-            "The wallet answers with\n\n     veilpass wallet present --send --request {request_uri}\n\n\
+            "{answer}\n\n\
              The result is read with\n\n     \
              veilpass platform result --platform {base} --id {id} --token {}",
             result_token
@@ -120,7 +158,9 @@ impl ResultOf {
         }
         let url = format!("{base}/v1/requests/{id}/result?wait={WAIT}");
         let client = self.network.client()?;
+        let spinner = progress::spinner("waiting for an answer");
         let answer = client.get_as(&url, typed::line(&self.token), MAX_ANSWER);
+        spinner.finish_and_clear();
         let told: Told = network::read(answer.map_err(|e| network::failure(&e))?)?;
         let text = match (told.state.as_str(), &told.pseudonym, &told.code) {
             ("accepted", Some(pseudonym), _) => format!("Accepted, under the pseudonym {pseudonym}."),

@@ -2,6 +2,7 @@
 
 use crate::outcome::Failure;
 use clap::Args;
+use rustix::termios::{QueueSelector, tcflush};
 use std::io::{BufRead, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -122,10 +123,14 @@ pub fn terminal() -> bool {
     std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
 }
 
-/// Asks on the terminal; the line that was typed.
+/// Asks on the terminal; the line that was typed. What was typed before the question was shown does not
+/// answer it.
 pub fn ask(prompt: &str) -> Result<String, Failure> {
     let mut line = String::new();
     let fault = |e| Failure::fault("the terminal", e);
+    if std::io::stdin().is_terminal() {
+        tcflush(std::io::stdin(), QueueSelector::IFlush).map_err(|e| fault(e.into()))?;
+    }
     let mut shown = std::io::stderr().lock();
     shown.write_all(prompt.as_bytes()).and_then(|()| shown.flush()).map_err(fault)?;
     std::io::stdin().lock().read_line(&mut line).map_err(fault)?;

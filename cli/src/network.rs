@@ -89,6 +89,9 @@ pub fn failure(e: &ClientError) -> Failure {
         ClientError::Address(_) | ClientError::PlainHttp | ClientError::Header => {
             Failure::Usage(e.to_string())
         }
+        ClientError::Unreachable { .. } => {
+            Failure::Fault(format!("{e}. Check the address, and whether you are online"))
+        }
         _ => Failure::Fault(e.to_string()),
     }
 }

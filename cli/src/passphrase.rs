@@ -53,9 +53,13 @@ fn text(file: Option<&Path>, what: &str, again: bool) -> Result<Zeroizing<String
         );
         return Err(Failure::Usage(how));
     }
-    let first = prompt::secret(&format!("Passphrase of the {what}: "))?;
-    if again && *first != *prompt::secret("Once more: ")? {
-        return Err(Failure::Usage("the two passphrases differ".into()));
+    if !again {
+        return prompt::secret(&format!("Passphrase of the {what}: "));
+    }
+    let first = prompt::secret(&format!("Passphrase of the {what}, at least {SHORTEST} letters: "))?;
+    check_new(&first)?;
+    if *first != *prompt::secret("Once more: ")? {
+        return Err(Failure::Usage("the two passphrases differ; nothing was made".into()));
     }
     Ok(first)
 }

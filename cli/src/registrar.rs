@@ -151,7 +151,7 @@ fn apply(
     let shown = format!(
         "{}\nThe code for the person, until {expires_at}:\n\n     {text}\n\n\
          1. The person types\n\n     veilpass wallet {operation} --authority {address} --code {text}\n\n   \
-         and compares the authority's six words with these:\n\n     {words}\n\n\
+         and compares the authority's six words with these. Give them to the person:\n\n     {words}\n\n\
          2. The wallet shows six words of its own. Confirm them:\n\n     \
          veilpass registrar confirm --authority {address}{} --application {application}",
         drawn(&code),
@@ -197,7 +197,9 @@ fn confirm(at: &Desk, application: &str, words: Option<&str>) -> Result<Reply, F
         None => return Err(Failure::Usage("the six words are missing: --words".into())),
     };
     if words.len() != 6 {
-        return Err(Failure::Usage("--words: the six words that the person's wallet shows".into()));
+        let what =
+            format!("the wallet shows six words, and {} were typed; nothing was confirmed", words.len());
+        return Err(Failure::Usage(what));
     }
     let (authority, token) = (at.authority()?, at.token()?);
     let route = format!("/v1/applications/{application}/confirm");
@@ -205,7 +207,7 @@ fn confirm(at: &Desk, application: &str, words: Option<&str>) -> Result<Reply, F
         authority.post(&route, &json!({"words": words}).to_string(), Some(&token))?;
     Reply::new(
         &confirmed,
-        "Confirmed. The person is in the list when it is renewed; a reset waits two days longer.",
+        "Confirmed. The person is in the list when it is renewed. (A reset waits for about two days.)",
     )
 }
 

@@ -66,7 +66,7 @@ Now you are Li Na. Make a wallet, and then paste the line that the registrar's p
     veilpass wallet new
 
 The wallet shows six words. As the registrar, paste the line under 2, and type these words.
-Then the authority renews its list, and Li Na's wallet reads it:
+Then the authority renews its list, the servers notice within two seconds, and Li Na's wallet reads it:
 
     veilpass authority seal --dir authority
     veilpass wallet sync
@@ -77,11 +77,12 @@ The Forum asks whether somebody is 18 or older:
 
 As Li Na, paste the line for the wallet and say yes. As the Forum, paste the line for the result.
 
-Ask again with the same line, and answer as a person of 15. The wallet refuses; the Forum learns only "declined":
+Ask again with the same line, and answer as a person of 15. The wallet refuses, and Enter declines. The Forum learns
+only "declined":
 
     export VEILPASS_WALLET="$PWD/minor"
 
-Li Na's identity is removed. `wallet show` tells the Network Number:
+Li Na's identity is removed. `wallet show` tells the NUMBER to type; wait two seconds before the last line:
 
     export VEILPASS_WALLET="$PWD/li-na"
     veilpass wallet show

@@ -106,7 +106,8 @@ pub fn redeem(at: &At, operation: Operation, with: &Redeem) -> Result<Reply, Fai
     let text = format!(
         "The authority has answered. {state}\n\n\
          1. Read these six words to the registrar, who confirms them:\n\n     {}\n\n\
-         2. The registrar has six words for the authority. They must be these:\n\n     {}\n\n\
+         2. The registrar gave you six words for the authority. They must be these:\n\n     {}\n\n   \
+         If they differ, stop: you reached another authority. Ask the registrar for the right address.\n\n\
          3. The authority's list is renewed at intervals, often once an hour. Then type\n\n     {}\n\n   \
          It says when you are in the list.{until}",
         words.join(" "),
@@ -133,7 +134,9 @@ fn code(given: Option<&str>) -> Result<Zeroizing<String>, Failure> {
             return Err(Failure::Usage("the registrar's code is missing: --code, or VEILPASS_CODE".into()));
         }
     };
-    typed::code(text).map(Zeroizing::new).map_err(|e| Failure::Usage(format!("--code: {e}")))
+    typed::code(text)
+        .map(Zeroizing::new)
+        .map_err(|e| Failure::Usage(format!("the code cannot be read: {e}; nothing was sent")))
 }
 
 /// Sends code and commitments; the credential, if the words beside it are those of the commitments.

@@ -16,7 +16,7 @@ fn outcome(entry: &HistoryEntry) -> String {
     match (entry.outcome.as_str(), entry.platform.as_deref()) {
         ("answered", Some("accepted")) => "accepted by the site".to_owned(),
         ("answered", Some(code)) => format!("refused by the site ({code})"),
-        ("answered", None) => "answered, no reply".to_owned(),
+        ("answered", None) => "answered; no reply known".to_owned(),
         ("declined", _) => "you said no".to_owned(),
         (code, _) => format!("not answered ({code})"),
     }

@@ -44,9 +44,13 @@ pub fn read_from(
 ) -> Result<(Reader, Home), Failure> {
     let known = holder.home();
     let Some(place) = from.or(known.map(|home| home.place.as_str())) else {
-        return Err(Failure::Usage(
-            "this wallet does not know its authority yet: name its address, or a published folder, with --from".into(),
-        ));
+        let next = match holder.credential() {
+            None => "this wallet is not enrolled yet. Next: veilpass wallet enrol --authority ADDRESS",
+            Some(_) => {
+                "this wallet does not know its authority yet: name its address, or a published folder, with --from"
+            }
+        };
+        return Err(Failure::Usage(next.into()));
     };
     let reader = Reader::new(place, network)?;
     let key = match (key, known) {

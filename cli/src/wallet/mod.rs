@@ -16,6 +16,7 @@ use crate::outcome::{Failure, Form, Reply, tell};
 use clap::Subcommand;
 use folder::At;
 use rand::rngs::OsRng;
+use secrecy::SecretString;
 use serde_json::json;
 use std::path::PathBuf;
 use veilpass_protocol::field::to_hex;
@@ -146,6 +147,21 @@ impl Wallet {
     }
 }
 
+/// That an export replaces nothing but an older copy of the same wallet.
+fn check_own_copy(out: &Out, holder: &Holder, passphrase: &SecretString) -> Result<(), Failure> {
+    if !std::fs::metadata(out.path()).is_ok_and(|about| about.is_file() && about.len() > 0) {
+        return Ok(());
+    }
+    let there = crate::common::read(out.path())?;
+    let same = |old: &Holder| old.identity_commitment() == holder.identity_commitment();
+    match Holder::open(&there, &[], passphrase) {
+        Ok(old) if same(&old) => Ok(()),
+        _ => Err(Failure::Usage(format!(
+            "{out} is there already, and is not a copy of this wallet; name another file"
+        ))),
+    }
+}
+
 /// Runs one of them.
 pub fn run(command: Wallet, form: Form) -> Result<Option<Reply>, Failure> {
     let reply = match command {
@@ -161,13 +177,12 @@ pub fn run(command: Wallet, form: Form) -> Result<Option<Reply>, Failure> {
                  2. Type\n\n     {} --authority ADDRESS\n\n\
                  3. When you are in the authority's list, make a copy and store it away from this device:\n\n     \
                  {} --out FILE\n\n   \
-                 Nobody can open wallet or copy without your passphrase, and nobody can reset it.\n\n\
-                 For an authority that imports people from a file:\n  identity commitment {c}\n  device commitment   {d}",
+                 Nobody can open wallet or copy without your passphrase, and nobody can reset it.",
                 at.dir.display(),
                 at.command("enrol"),
                 at.command("export")
             );
-            // No other command shows them, so that it is done first.
+            // No other command shows the commitments, so that it is done first.
             Reply::new(&json!({"identity_commitment": c, "device_commitment": d}), text)?.show(form)?;
             let void = |e: Failure| Failure::Fault(format!("there is no such wallet: {}", e.detail()));
             at.create_wallet(&file).map_err(void)?;
@@ -195,6 +210,7 @@ pub fn run(command: Wallet, form: Form) -> Result<Option<Reply>, Failure> {
                     pending.join(", ")
                 );
             }
+            check_own_copy(&out, &holder, &passphrase)?;
             let file = holder.wallet_file(&passphrase, WorkFactor::PRODUCTION);
             out.write(&file.map_err(|e| Failure::Fault(e.to_string()))?, Access::Private)?;
             Reply::new(

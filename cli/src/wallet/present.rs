@@ -145,10 +145,14 @@ pub fn run(at: &At, present: &PresentOptions) -> Result<Reply, Failure> {
         Err(NoAnswer::Refused(why)) => {
             // Whatever the reason, the platform gets the same bytes.
             keep(present.out.as_ref(), DECLINE)?;
-            if present.send {
-                decline(&client, &asked, &why, present.yes)?;
+            let taken = if present.send { decline(&client, &asked, &why, present.yes)? } else { None };
+            match (&why, taken) {
+                // What the person said counts only if the site took it.
+                (Refusal::Declined, Some(code)) => {
+                    Err(Failure::refused(code, "you said no, and the site did not take it"))
+                }
+                _ => Err(refusal(&why)),
             }
-            Err(refusal(&why))
         }
         Err(NoAnswer::Failed(failure)) => Err(failure),
     }
@@ -271,6 +275,9 @@ fn judge(
     // A key that is none is said before anybody is asked.
     let engine = if prepared { None } else { Some(key.engine()?) };
     show(&question);
+    if !present.send && present.out.is_none() {
+        tell!("Your answer will not be sent: --send is missing.");
+    }
     let agreed = present.yes || agree_meanwhile(engine)?;
     let spinner = progress::spinner("proving");
     let mut written = Vec::new();
@@ -313,7 +320,14 @@ fn send(client: &Client, address: &str, presentation: &str) -> Result<(), Failur
 /// Posts the decline. Somebody at the terminal has a say in when it goes: how long a wallet took to
 /// refuse, compared with how long people take, would tell that it did. With `--yes` nobody is there who
 /// could have said no: a decline is a refusal then, and only its reason is hidden.
-fn decline(client: &Client, asked: &Asked, why: &Refusal, yes: bool) -> Result<(), Failure> {
+///
+/// Gives the site's code where it did not take the decline.
+fn decline(
+    client: &Client,
+    asked: &Asked,
+    why: &Refusal,
+    yes: bool,
+) -> Result<Option<&'static str>, Failure> {
     use Refusal::*;
     let stranger = matches!(
         why,
@@ -324,24 +338,23 @@ fn decline(client: &Client, asked: &Asked, why: &Refusal, yes: bool) -> Result<(
     let allowed = |address: &String| !stranger || (asked.from.is_some() && asked.from == server_of(address));
     let Some(address) = asked.address().filter(allowed) else {
         tell!("nothing was sent: it is not certain who asks, or that the answer would go there");
-        return Ok(());
+        return Ok(None);
     };
     if !yes && *why != Refusal::Declined {
         let said = sentence(why.code(), Audience::Person).map_or_else(|| why.to_string(), str::to_owned);
         tell!("Your wallet does not answer. {} ({})", printable(&said), why.code());
-        tell!("The platform learns only that the request was declined, as if you had said no.");
-        ask("Press Enter to decline. ")?;
+        tell!("The site learns only that the question was declined, as if you had said no.");
+        ask("Press Enter to decline, or Ctrl-C to leave the question open and answer later. ")?;
     }
     std::thread::sleep(until_step(asked.came.elapsed()));
     // The wallet's reason is what the command reports, whatever becomes of the decline.
-    if let Err(e) = send(client, &address, DECLINE) {
-        let told = match e {
-            Failure::Refused { code, detail } => format!("{code}: {detail}"),
-            Failure::Usage(detail) | Failure::Fault(detail) => detail,
-        };
-        tell!("the decline was not received: {}", printable(&told));
-    }
-    Ok(())
+    let (told, code) = match send(client, &address, DECLINE) {
+        Ok(()) => return Ok(None),
+        Err(Failure::Refused { code, detail }) => (format!("{code}: {detail}"), Some(code)),
+        Err(Failure::Usage(detail) | Failure::Fault(detail)) => (detail, None),
+    };
+    tell!("the decline was not received: {}", printable(&told));
+    Ok(code)
 }
 
 /// What is left of the step that is running.

@@ -42,7 +42,7 @@ fn of_credential(credential: &Credential) -> [(&'static str, String); 4] {
         ("Network Number", credential.network_number.to_string()),
         ("Document", format!("{}, {expires}", about.document_class.to_string().replace('_', " "))),
         ("Born", about.birth_date.to_string()),
-        ("Enrolled", about.enrolled_on.to_string()),
+        ("Examined", about.enrolled_on.to_string()),
     ]
 }
 

@@ -196,3 +196,24 @@ fn wallets_speak_plainly() {
         assert!(!said.contains(word), "{word}: {said}");
     }
 }
+
+/// A copy of somebody else's wallet, or anything else, is not lost to an export.
+#[test]
+fn an_export_replaces_only_an_older_copy() {
+    let place = tempfile::tempdir().unwrap();
+    let at = place.path();
+    for wallet in ["W", "V"] {
+        veilpass(at, &format!("wallet new --dir {wallet}")).ok();
+        quicken(&at.join(wallet));
+    }
+    veilpass(at, "wallet export --dir W --out copy.age").ok();
+    let copy = std::fs::read(at.join("copy.age")).unwrap();
+    let refused = veilpass(at, "wallet export --dir V --out copy.age");
+    assert!(refused.exit == 2 && refused.stderr.contains("not a copy of this wallet"), "{refused:?}");
+    std::fs::write(at.join("letter.txt"), "dear diary").unwrap();
+    assert_eq!(veilpass(at, "wallet export --dir W --out letter.txt").exit, 2);
+    assert!(std::fs::read(at.join("copy.age")).unwrap() == copy, "untouched");
+    assert_eq!(std::fs::read_to_string(at.join("letter.txt")).unwrap(), "dear diary");
+    veilpass(at, "wallet export --dir W --out copy.age").ok();
+    assert!(std::fs::read(at.join("copy.age")).unwrap() != copy, "control: its own older copy is replaced");
+}

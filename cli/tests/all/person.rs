@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 /// Where the wallet asks, and what somebody types who wants nothing to be answered.
-const PROMPTS: [(&str, &str); 2] = [("[y/N] ", "n\n"), ("Press Enter to decline. ", "\n")];
+const PROMPTS: [(&str, &str); 2] = [("[y/N] ", "n\n"), ("answer later. ", "\n")];
 
 /// Runs `veilpass …` in a terminal. Whatever it asks is declined, after so much thought; what stood on the
 /// screen comes back.

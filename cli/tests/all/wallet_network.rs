@@ -254,7 +254,7 @@ fn a_reset_comes_into_force_when_its_leaf_is_found() {
     assert!(found.stdout.contains("reset is in force"), "{found:?}");
     assert_eq!(stage.run("wallet show --dir W").ok()["credential"], new);
     assert!(!at.join("W/state.next.age").exists());
-    let export = stage.run("wallet export --dir W --out backup.age");
+    let export = stage.run("wallet export --dir W --out backup2.age");
     assert!(export.stderr.is_empty(), "{export:?}");
 
     quicken(&at.join("W"));

@@ -114,7 +114,7 @@ impl Settings {
 #[non_exhaustive]
 pub enum ServeError {
     /// The address cannot be listened on.
-    #[error("cannot listen on {0}: {1}")]
+    #[error("cannot listen on {0}: {1}. Choose another address or port; port 0 picks a free one")]
     Listen(SocketAddr, String),
     /// Neither TLS nor a proxy that encrypts, on an address that others reach.
     #[error("{0} is not a loopback address: set a certificate, or say that a proxy encrypts (plain HTTP)")]

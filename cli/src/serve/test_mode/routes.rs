@@ -48,7 +48,8 @@ async fn from_this_machine(request: Request, next: Next) -> Response {
         return next.run(request).await;
     }
     Problem::malformed(
-        "this route answers under loopback names such as `localhost`, to programs and to this server's own pages",
+        "a page of another origin may not call this, nor under a name other than a loopback name; call it from your \
+         site's server",
     )
     .into_response()
 }
