@@ -1,11 +1,12 @@
 //! Measures the figures that README names, on this machine: `cargo run -p veilpass-tests --bin figures`.
-//! Medians; the dev profile, which demo and tests share.
+//! Medians; the dev profile, which demo and tests share. With `VEILPASS_MACHINE=portable` without AVX-512.
 
 use rand::rngs::OsRng;
 use std::fmt::Write as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 use veilpass_circuits::shape;
+use veilpass_kernels::Machine;
 use veilpass_params::{ProvingKey, dev, setup};
 use veilpass_protocol::predicates::{AgePredicate, Predicates};
 use veilpass_protocol::scope::LinkKind;
@@ -37,6 +38,11 @@ fn ok<T, E: std::fmt::Display>(outcome: Result<T, E>) -> T {
 }
 
 fn main() {
+    // Before anything computes, as `veilpass` does it.
+    if std::env::var_os("VEILPASS_MACHINE").is_some_and(|name| name == Machine::portable().name()) {
+        assert!(Machine::portable().choose().is_ok(), "this process computes already");
+    }
+    println!("computes with {} instructions", Machine::current().name());
     let stats = shape().stats();
     println!(
         "rows {}, wires {}, of them in B {}, domain {}",
