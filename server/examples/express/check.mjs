@@ -12,8 +12,8 @@ import { fileURLToPath } from "node:url";
 const here = dirname(fileURLToPath(import.meta.url));
 const running = [];
 
-function start(program, words, env) {
-  const child = spawn(program, words, { cwd: here, env, stdio: ["ignore", "pipe", "inherit"] });
+function start(program, words, env, errors = "inherit") {
+  const child = spawn(program, words, { cwd: here, env, stdio: ["ignore", "pipe", errors] });
   child.once("error", (e) => { throw e; });
   running.push(child);
   return child;
@@ -51,7 +51,7 @@ class Browser {
     this.cookie = undefined;
   }
 
-  async visit(path, method = "GET") {
+  async visit(path, method = "GET", status = 200) {
     const headers = this.cookie ? { Cookie: this.cookie } : {};
     const answer = await fetch(this.site + path, { method, headers, redirect: "manual" });
     for (const set of answer.headers.getSetCookie()) {
@@ -60,7 +60,7 @@ class Browser {
       this.cookie = set.split(";")[0];
     }
     if (answer.status === 302) return this.visit(answer.headers.get("location"));
-    assert.equal(answer.status, 200);
+    assert.equal(answer.status, status);
     return answer.text();
   }
 
@@ -121,7 +121,8 @@ async function check(platform, site) {
     const browser = open();
     const { told, shown } = await browser.press("adult", person);
     assert.ok(told.includes(code), `${person}: ${told}`);
-    assert.equal(shown, "You have not shared anything. You can try again or use another way.");
+    const sentence = "You have not shared anything. You can try again or use another way.";
+    assert.equal(shown, `${sentence} Back to the site`);
     assert.match(plain(await browser.visit("/")), /^Age unknown/);
   }
 
@@ -141,6 +142,14 @@ async function check(platform, site) {
   assert.deepEqual([test, outcome, code], [true, "declined", "not_satisfied"]);
 }
 
+/** The visitor reads one sentence with a link back: no stack trace, no words of the platform. */
+async function checkFault(browser, path, method) {
+  const page = await browser.visit(path, method, 500);
+  assert.ok(page.includes("<a href=/>"), page);
+  const sentence = "We cannot check this at the moment. Please try again later.";
+  assert.equal(plain(page), `${sentence} Back to the site`);
+}
+
 const page = readFileSync(join(here, "../../../docs/integrate.md"), "utf8");
 const source = readFileSync(join(here, "site.mjs"), "utf8");
 assert.ok(page.includes(source), "docs/integrate.md shows another site than site.mjs");
@@ -154,11 +163,28 @@ try {
   assert.equal(test, true);
   const ready = Date.now() - begun;
   const platform = `http://localhost:${listening.split(":")[1]}`;
-  const port = await freePort();
-  start(process.execPath, ["site.mjs"], { ...process.env, VEILPASS: platform, PORT: `${port}` });
-  const site = `http://localhost:${port}`;
-  await reachable(site);
-  await check(platform, site);
+  /** Starts a site. With `settings` its log of errors is not shown: such a site fails on purpose. */
+  async function open(settings) {
+    const port = await freePort();
+    const base = { ...process.env, NODE_ENV: "development", VEILPASS: platform, PORT: `${port}` };
+    const env = { ...base, ...settings };
+    start(process.execPath, ["site.mjs"], env, settings ? "ignore" : "inherit");
+    const site = `http://localhost:${port}`;
+    await reachable(site);
+    return site;
+  }
+  await check(platform, await open());
+
+  await checkFault(new Browser(await open({ VEILPASS_TOKEN: "wrong" })), "/adult", "POST");
+  await checkFault(new Browser(await open({ NODE_ENV: "production" })), "/adult", "POST");
+  const visitor = new Browser(await open({ VEILPASS: `${platform}/` })); // the slash is stripped
+  const { shown } = await visitor.press("adult", "adult");
+  assert.match(shown, /^18 or older/);
+  await visitor.visit("/account", "POST");
+  server.kill("SIGTERM");
+  await once(server, "exit");
+  await checkFault(visitor, "/result");
+  assert.match(plain(await visitor.visit("/result")), /^18 or older/, "the question is forgotten");
   console.log(`test mode listens after ${ready} ms; the Express site works for all four people`);
 } finally {
   for (const child of running) {
