@@ -151,8 +151,10 @@ async function checkFault(browser, path, method) {
 }
 
 const page = readFileSync(join(here, "../../../docs/integrate.md"), "utf8");
-const source = readFileSync(join(here, "site.mjs"), "utf8");
-assert.ok(page.includes(source), "docs/integrate.md shows another site than site.mjs");
+for (const file of ["site.mjs", "veilpass.mjs"]) {
+  const source = readFileSync(join(here, file), "utf8");
+  assert.ok(page.includes(source), `docs/integrate.md shows another ${file}`);
+}
 
 try {
   const begun = Date.now();

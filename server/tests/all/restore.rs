@@ -1,5 +1,6 @@
 //! Backups while a registry is in use, and restores that go on from what was published.
 
+use crate::counter::{Counter, Wallet, card};
 use crate::people::{Fixture, at, people};
 use crate::seal::enrol;
 use age::secrecy::SecretString;
@@ -7,6 +8,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use veilpass_protocol::epoch::RemovalReason;
 use veilpass_protocol::field::Fr;
+use veilpass_protocol::operation::Operation;
 use veilpass_server::authority::{Authority, PlaceOrder, Restored};
 use veilpass_server::backup::BackupError;
 use veilpass_server::client::{Client, ClientSettings};
@@ -328,4 +330,113 @@ async fn a_platform_keeps_its_keys_through_a_restore() {
     let lost = Lost::new(88).await;
     let error = platform::restore(&home.path().join("R"), lost.backup.as_slice(), &passphrase(), at(9)).await;
     assert_eq!(error.unwrap_err(), RegistryError::Backup(BackupError::OtherKind("authority")));
+}
+
+/// Eight people at epoch 1. At the time of the backup there are under way: a renewal, a rotation and two resets, all
+/// confirmed, an application that was filed and one that was redeemed.
+async fn with_changes(seed: u64) -> (Counter, PathBuf, Vec<u8>) {
+    let mut counter = Counter::new(seed).await;
+    let out = counter.fixture.home.path().join("published");
+    let mut wallets = Vec::new();
+    for i in 0..8 {
+        let wallet = counter.wallet();
+        counter.whole(Operation::Enrol, &card(i), &wallet, at(0)).await.unwrap();
+        wallets.push(wallet);
+    }
+    counter.seal(at(1)).await;
+    counter.authority.publish(&out).await.unwrap();
+    counter.whole(Operation::Renew, &card(0), &wallets[0], at(2)).await.unwrap();
+    let moved = Wallet { d: counter.device(), ..wallets[1].clone() };
+    counter.whole(Operation::Rotate, &card(1), &moved, at(2)).await.unwrap();
+    for i in [2, 3] {
+        let anew = counter.wallet();
+        counter.whole(Operation::Reset, &card(i), &anew, at(2)).await.unwrap();
+    }
+    counter.file(Operation::Enrol, &card(8), at(3)).await;
+    let (open, wallet) = (counter.file(Operation::Enrol, &card(9), at(3)).await, counter.wallet());
+    counter.redeem(&open, &wallet, at(3)).await.unwrap();
+    let backup = counter.authority.backup(Vec::new(), passphrase(), at(100)).await.unwrap();
+    (counter, out, backup)
+}
+
+/// Restores, and holds the leaves against those of the lost registry.
+async fn taken_up(counter: Counter, out: &std::path::Path, backup: &[u8], now: u64) -> (Counter, Restored) {
+    let leaves: BTreeSet<_> = counter.leaves().await.iter().map(veilpass_protocol::field::to_bytes).collect();
+    counter.authority.publish(out).await.unwrap();
+    counter.authority.store().close().await;
+    let place = counter.fixture.home.path().join("restored");
+    let restored = Authority::restore(&place, backup, &passphrase(), published(out), at(now)).await.unwrap();
+    let mut fixture = counter.fixture;
+    let authority = Authority::open(&place).await.unwrap();
+    // Registrars have their old tokens no more; here they are found by name.
+    fixture.authority = authority.clone();
+    let counter = Counter { fixture, authority };
+    let now: BTreeSet<_> = counter.leaves().await.iter().map(veilpass_protocol::field::to_bytes).collect();
+    assert_eq!(now, leaves);
+    counter.authority.check().await.unwrap();
+    (counter, restored)
+}
+
+/// The next seal has taken up renewal and rotation and has removed the old leaves of the resets, which wait: they are
+/// not known any more, and the two people apply again.
+#[tokio::test]
+async fn changes_that_were_sealed_after_the_backup_are_taken_up() {
+    let (mut counter, out, backup) = with_changes(90).await;
+    let second = counter.seal(at(200)).await.statement;
+    assert_eq!((second.added, second.removed.total(), second.live), (2, 4, 6));
+    let (mut counter, restored) = taken_up(counter, &out, &backup, 300).await;
+    // Dropped: two applications and the two resets.
+    let adopted = Adopted { people: 6, removed_since: 4, sealed_since: 2, dropped: 4, without_record: 0 };
+    assert_eq!((restored.epoch, &restored.adopted), (2, &adopted));
+
+    // Whoever has a leaf is on record.
+    let wallet = counter.wallet();
+    assert_eq!(
+        counter.whole(Operation::Enrol, &card(1), &wallet, at(400)).await.err(),
+        Some("document_used"),
+        "the person with the new device is on record"
+    );
+    // The two begin their resets anew; the wait counts from the newest published epoch.
+    let wait = counter.authority.reset_wait();
+    for i in [2, 3] {
+        let anew = counter.wallet();
+        counter.whole(Operation::Reset, &card(i), &anew, at(400)).await.unwrap();
+    }
+    assert_eq!(
+        counter.seal(at(200 + wait - 1)).await.statement.added,
+        0,
+        "as long as the old leaf may be accepted"
+    );
+    let later = counter.seal(at(400 + wait)).await.statement;
+    assert_eq!((later.added, later.live), (2, 8));
+    counter.authority.check().await.unwrap();
+}
+
+/// The same, but the resets came into force before the registry was lost.
+#[tokio::test]
+async fn resets_that_came_into_force_after_the_backup_are_taken_up() {
+    let (mut counter, out, backup) = with_changes(91).await;
+    counter.seal(at(200)).await;
+    let wait = counter.authority.reset_wait();
+    let third = counter.seal(at(300 + wait)).await.statement;
+    assert_eq!((third.added, third.live), (2, 8));
+    let (mut counter, restored) = taken_up(counter, &out, &backup, 400 + wait).await;
+    let adopted = Adopted { people: 8, removed_since: 4, sealed_since: 4, dropped: 2, without_record: 0 };
+    assert_eq!((restored.epoch, &restored.adopted), (3, &adopted));
+    // They are live people: no second reset is needed, and none can be had by an enrolment.
+    for i in [2, 3] {
+        let wallet = counter.wallet();
+        let refused = counter.whole(Operation::Enrol, &card(i), &wallet, at(500 + wait)).await.err();
+        assert_eq!(refused, Some("document_used"));
+    }
+    let next = counter.seal(at(600 + wait)).await.statement;
+    assert_eq!((next.epoch, next.added, next.live, next.root), (4, 0, 8, third.root));
+
+    // A second restore, from the same backup: it goes on from the newest epoch again.
+    let place = counter.fixture.home.path().join("again");
+    counter.authority.publish(&out).await.unwrap();
+    let source = published(&out);
+    let again =
+        Authority::restore(&place, backup.as_slice(), &passphrase(), source, at(700 + wait)).await.unwrap();
+    assert_eq!((again.from_epoch, again.epoch, again.adopted), (1, 4, adopted));
 }
