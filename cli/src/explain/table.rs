@@ -141,7 +141,7 @@ pub const CODES: &[Code] = &[
         "The platform asks for a threshold outside the list."),
     code("predicates_pinned",
         "This site asked you something else before. So that it cannot collect facts about you, your wallet waits before it answers a new question.",
-        "The wallet has answered another question of your host in this context. Ask the same again, or less.",
+        "The wallet has answered another question of your host in this context. Ask the same or less; the first extension is free, further ones wait 30 days.",
         "Wallets refuse a platform that changes its questions. That is intended."),
     code("age_this_month",
         "Your birthday is near, and this answer would tell when it is. Answer next month, or agree to tell with `--this-month`.",
