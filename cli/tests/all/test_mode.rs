@@ -197,7 +197,8 @@ fn nothing_else_is_fetched_and_nobody_else_asks() {
     assert_eq!(site.result(&made)["state"], "pending", "nothing was answered");
     // The control: its own page.
     let own = format!("{form}\r\nHost: localhost:8444\r\nOrigin: http://localhost:8444");
-    assert!(site.raw(&own, &body).contains("<h1>Accepted</h1>"));
+    let accepted = site.raw(&own, &body);
+    assert!(accepted.contains("<h1>Accepted</h1>"), "{accepted}");
     assert_eq!(site.result(&made)["state"], "accepted");
     let (_, gone) =
         site.answer("adult", &json!({"request_uri": format!("{}0", &made.uri[..made.uri.len() - 1])}));
