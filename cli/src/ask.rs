@@ -1,7 +1,6 @@
 //! `platform ask` and `platform result`: what a platform's own program does at its server (contract §8),
 //! from the command line.
 
-use crate::common::read_text;
 use crate::network::{self, Network};
 use crate::outcome::{Failure, Reply};
 use crate::progress;
@@ -12,7 +11,6 @@ use serde_json::value::RawValue;
 use std::path::PathBuf;
 use veilpass_protocol::scope::{Context, LinkKind};
 use veilpass_server::typed;
-use zeroize::Zeroizing;
 
 /// Longest answer that is read.
 const MAX_ANSWER: usize = 64 * 1024;
@@ -101,7 +99,7 @@ struct Told {
 impl Ask {
     /// Makes the request, and says how a wallet answers it.
     pub fn run(&self) -> Result<Reply, Failure> {
-        let base = base(&self.platform)?;
+        let base = network::base(&self.platform, ADDRESS)?;
         let predicates: &RawValue = serde_json::from_str(&self.predicates)
             .map_err(|_| Failure::Usage("--predicates: a JSON object such as {\"valid\":true}".into()))?;
         let body = Wanted {
@@ -113,7 +111,7 @@ impl Ask {
         };
         let body = serde_json::to_string(&body).map_err(|e| Failure::fault("writing JSON", e))?;
         let url = format!("{base}/v1/requests");
-        let token = self.token()?;
+        let token = network::token(self.token_file.as_deref(), "the platform")?;
         let client = self.network.client()?;
         let answer = client.post(&url, "application/json", body.as_bytes(), Some(&token), MAX_ANSWER);
         let made: Made = network::read(answer.map_err(|e| network::failure(&e))?)?;
@@ -129,28 +127,17 @@ impl Ask {
         let text = format!(
             "{answer}\n\n\
              The result is read with\n\n     \
-             veilpass platform result --platform {base} --id {id} --token {}",
-            result_token
+             veilpass platform result --platform {base} --id {id} --token {result_token}"
         );
         let document = json!({"id": id, "result_token": result_token, "request_uri": request_uri});
         Reply::new(&document, text)
-    }
-
-    fn token(&self) -> Result<Zeroizing<String>, Failure> {
-        let text = match &self.token_file {
-            Some(file) => read_text(file)?,
-            None => std::env::var("VEILPASS_TOKEN").map_err(|_| {
-                Failure::Usage("the platform's token is missing: VEILPASS_TOKEN, or --token-file".into())
-            })?,
-        };
-        Ok(Zeroizing::new(typed::line(&Zeroizing::new(text)).to_owned()))
     }
 }
 
 impl ResultOf {
     /// Waits for the outcome for some seconds at most, and tells it.
     pub fn run(&self) -> Result<Reply, Failure> {
-        let base = base(&self.platform)?;
+        let base = network::base(&self.platform, ADDRESS)?;
         let id = typed::line(&self.id);
         // It becomes part of a path.
         if id.is_empty() || !id.bytes().all(|b| b.is_ascii_hexdigit()) {
@@ -174,11 +161,5 @@ impl ResultOf {
     }
 }
 
-/// The server's address without a slash at its end.
-fn base(address: &str) -> Result<String, Failure> {
-    let address = typed::address(address);
-    if address.contains(['?', '#']) || !address.contains("://") {
-        return Err(Failure::Usage("--platform: an address like http://127.0.0.1:8444".into()));
-    }
-    Ok(address.trim_end_matches('/').to_owned())
-}
+/// What `--platform` takes.
+const ADDRESS: &str = "--platform: an address like http://127.0.0.1:8444";

@@ -1,15 +1,17 @@
 //! What the commands that talk to a server share: the client, and what its failures mean (contract §1).
 
+use crate::common::read_text;
 use crate::outcome::Failure;
 use clap::Args;
 use serde::de::DeserializeOwned;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use veilpass_protocol::note::AuthorityKey;
 use veilpass_prover::{Source, SourceError};
 use veilpass_server::client::{Answer, Client, ClientError, ClientSettings};
 use veilpass_server::published::{Published, PublishedError};
 use veilpass_server::typed;
+use zeroize::Zeroizing;
 
 /// Longest answer to anything but a published file.
 const MAX_ANSWER: usize = 64 * 1024;
@@ -45,11 +47,8 @@ pub struct Authority {
 impl Authority {
     /// By its address.
     pub fn at(address: &str, network: &Network) -> Result<Authority, Failure> {
-        let address = typed::address(address);
-        if address.contains(['?', '#']) || !address.contains("://") {
-            return Err(Failure::Usage("--authority: an address like https://id.example".into()));
-        }
-        Ok(Authority { base: address.trim_end_matches('/').to_owned(), client: network.client()? })
+        let base = base(address, "--authority: an address like https://id.example")?;
+        Ok(Authority { base, client: network.client()? })
     }
 
     /// Its address, without a slash at its end.
@@ -67,6 +66,35 @@ impl Authority {
         let url = format!("{}{route}", self.base);
         let answer = self.client.post(&url, "application/json", body.as_bytes(), bearer, MAX_ANSWER);
         read(answer.map_err(|e| failure(&e))?)
+    }
+}
+
+/// A server's address, without a slash at its end; `wrong` says what is expected.
+pub fn base(address: &str, wrong: &str) -> Result<String, Failure> {
+    let address = typed::address(address);
+    if address.contains(['?', '#']) || !address.contains("://") {
+        return Err(Failure::Usage(wrong.to_owned()));
+    }
+    Ok(address.trim_end_matches('/').to_owned())
+}
+
+/// The token of `who` ("the registrar"): from a file, else from `VEILPASS_TOKEN`.
+pub fn token(file: Option<&Path>, who: &str) -> Result<Zeroizing<String>, Failure> {
+    let text = match file {
+        Some(file) => read_text(file)?,
+        None => std::env::var("VEILPASS_TOKEN").map_err(|_| {
+            Failure::Usage(format!(
+                "{who}'s token is missing: set VEILPASS_TOKEN, or name a file with --token-file"
+            ))
+        })?,
+    };
+    let text = Zeroizing::new(text);
+    let token = Zeroizing::new(typed::line(&text).to_owned());
+    let sound = !token.is_empty() && token.bytes().all(|b| b.is_ascii_graphic());
+    if sound {
+        Ok(token)
+    } else {
+        Err(Failure::Usage(format!("{who}'s token has characters that no token has")))
     }
 }
 

@@ -1,7 +1,7 @@
 //! `veilpass registrar`: what somebody does who examines documents at a desk (contract §8).
 
-use crate::common::{ask, read, read_text, terminal};
-use crate::network::{Authority, Network, Reader, published_key};
+use crate::common::{ask, read, terminal};
+use crate::network::{self, Authority, Network, Reader, published_key};
 use crate::out::Out;
 use crate::outcome::{Failure, Form, Reply, check_kept};
 use clap::{Args, Subcommand};
@@ -84,16 +84,7 @@ impl Desk {
     }
 
     fn token(&self) -> Result<Zeroizing<String>, Failure> {
-        let token = match &self.token_file {
-            Some(file) => Zeroizing::new(read_text(file)?),
-            None => Zeroizing::new(
-                std::env::var("VEILPASS_TOKEN")
-                    .map_err(|_| Failure::Usage("a registrar needs VEILPASS_TOKEN or --token-file".into()))?,
-            ),
-        };
-        let token = Zeroizing::new(typed::line(&token).to_owned());
-        let sound = !token.is_empty() && token.bytes().all(|b| b.is_ascii_graphic());
-        if sound { Ok(token) } else { Err(Failure::Usage("the registrar's token is no token".into())) }
+        network::token(self.token_file.as_deref(), "the registrar")
     }
 }
 

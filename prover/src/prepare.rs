@@ -74,7 +74,7 @@ impl Wallet {
     }
 
     /// Prepares answers for the platforms that were answered last ([`MAX_PREPARED`](crate::MAX_PREPARED) questions), where the
-    /// rules allow the answer and none is prepared yet; what is prepared for anything else is dropped. For `tokens` and `none`
+    /// rules allow the answer and none is prepared yet; what is prepared for anything else is dropped. For `tokens`
     /// a slot is drawn, which the next answer uses up.
     ///
     /// `progress` is told how many are made. Returns how many were; after an error what was made stays.

@@ -97,7 +97,7 @@ struct Asked {
 /// What the built-in wallet did, and why.
 #[derive(Serialize, ToSchema)]
 #[schema(as = TestAnswered, example = json!({"test": true, "person": "minor", "outcome": "declined",
-    "code": "not_satisfied", "detail": "what is asked does not hold for this credential (S7)",
+    "code": "not_satisfied", "detail": "your age does not fit",
     "why": "The statement is false for this person. You see a decline, and nothing else.",
     "person_reads": "What the site asks is not true for you. The site only learns that you did not answer."}))]
 struct Answered<'a> {
