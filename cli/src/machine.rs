@@ -3,22 +3,19 @@
 use crate::outcome::Failure;
 use veilpass_kernels::Machine;
 
-/// The variable. Child processes inherit it, so `demo` and the measurements of `bench` compute alike.
-const VARIABLE: &str = "VEILPASS_MACHINE";
-
-/// Reads the variable. Has to be called before anything computes.
-pub fn choose() -> Result<(), Failure> {
-    let Some(value) = std::env::var_os(VARIABLE) else {
+/// Refuses a value that names no machine, before anything computes. [`Machine::current`] reads the same variable;
+/// child processes inherit it, so `demo` and the measurements of `bench` compute alike.
+pub fn check() -> Result<(), Failure> {
+    let variable = Machine::VARIABLE;
+    let Some(value) = std::env::var_os(variable) else {
         return Ok(());
     };
-    let portable = Machine::portable();
-    if value != portable.name() {
-        return Err(Failure::Usage(format!(
-            "{VARIABLE} is {value:?}, which is not known. Set it to {:?} to compute without AVX-512, or unset it \
-             to use the best instructions that the processor has",
-            portable.name()
-        )));
+    if value.to_str().and_then(Machine::named).is_some() {
+        return Ok(());
     }
-    let late = |other: Machine| Failure::Fault(format!("this process computes on {} already", other.name()));
-    portable.choose().map_err(late)
+    Err(Failure::Usage(format!(
+        "{variable} is {value:?}, which this processor does not have. Set it to {:?} to compute without AVX-512, or \
+         unset it to use the best instructions that the processor has",
+        Machine::portable().name()
+    )))
 }

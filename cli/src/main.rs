@@ -85,7 +85,7 @@ fn main() -> ExitCode {
     };
     let (json, audience) = (cli.json, cli.command.audience());
     match form(&cli.command, json) {
-        Ok(form) => outcome::finish(machine::choose().and_then(|()| run(cli.command, form)), form),
+        Ok(form) => outcome::finish(machine::check().and_then(|()| run(cli.command, form)), form),
         Err(failure) => outcome::finish(Err(failure), Form { audience, json, aside: false }),
     }
 }

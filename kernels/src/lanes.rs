@@ -132,19 +132,22 @@ enum Kind {
 }
 
 impl Machine {
-    /// The machine that this process computes on: the one given to [`Machine::choose`], or else the best that
-    /// the processor has. It is settled by the first call and stays the same until the process ends.
+    /// The environment variable that names the machine of a process: [`Machine::name`] of one that the processor has.
+    pub const VARIABLE: &str = "VEILPASS_MACHINE";
+
+    /// The machine that this process computes on: the one that [`Machine::VARIABLE`] names, or else the best that
+    /// the processor has. It is settled by the first call and stays the same until the process ends. A value that
+    /// names no machine counts as unset here; `veilpass` refuses it.
     pub fn current() -> Machine {
-        *CURRENT.get_or_init(Machine::detect)
+        *CURRENT.get_or_init(|| {
+            let named = std::env::var(Machine::VARIABLE).ok().and_then(|name| Machine::named(&name));
+            named.unwrap_or_else(Machine::detect)
+        })
     }
 
-    /// Settles [`Machine::current`]. To be called before anything computes.
-    ///
-    /// # Errors
-    /// The other machine on which this process computes already.
-    pub fn choose(self) -> Result<(), Machine> {
-        let settled = *CURRENT.get_or_init(|| self);
-        if settled == self { Ok(()) } else { Err(settled) }
+    /// The machine of this name, if the processor has it.
+    pub fn named(name: &str) -> Option<Machine> {
+        Machine::all().into_iter().find(|machine| machine.name() == name)
     }
 
     /// The best that this processor has.

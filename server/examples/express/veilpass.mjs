@@ -2,10 +2,13 @@
 const { VEILPASS = "http://localhost:8444", VEILPASS_TOKEN = "test", NODE_ENV } = process.env;
 const platform = VEILPASS.replace(/\/+$/, "");
 
-/** What the person reads, by the state of the request. */
+/** What the person reads, by the state of the request; `unavailable` is for every other failure. */
+const back = "<a href=/>Back to the site</a>";
 export const words = { pending: "Confirm in your wallet, then <a href=/result>go on</a>.",
-  declined: "You have not shared anything. You can try again or use another way.",
-  refused: "That did not work. Please try again.", expired: "The time is over. Please try again." };
+  declined: `You have not shared anything. You can try again or use another way. ${back}`,
+  refused: `That did not work. Please try again. ${back}`,
+  expired: `The time is over. Please try again. ${back}`,
+  unavailable: `We cannot check this at the moment. Please try again later. ${back}` };
 
 async function call(path, token, body) {
   const headers = { Authorization: `Bearer ${token}`, "Content-Type": "application/json" };

@@ -38,10 +38,6 @@ fn ok<T, E: std::fmt::Display>(outcome: Result<T, E>) -> T {
 }
 
 fn main() {
-    // Before anything computes, as `veilpass` does it.
-    if std::env::var_os("VEILPASS_MACHINE").is_some_and(|name| name == Machine::portable().name()) {
-        assert!(Machine::portable().choose().is_ok(), "this process computes already");
-    }
     println!("computes with {} instructions", Machine::current().name());
     let stats = shape().stats();
     println!(

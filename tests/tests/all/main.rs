@@ -1,5 +1,6 @@
 //! Checks that need several crates.
 
+mod machine;
 mod platform;
 mod purity;
 mod whole;

@@ -2,7 +2,6 @@
 //! (ARCHITECTURE.md): everything else takes them as arguments.
 
 use std::path::{Path, PathBuf};
-use veilpass_kernels::Machine;
 
 /// What the pure crates must not name.
 const IMPURE: [&str; 9] = [
@@ -55,15 +54,4 @@ fn pure_crates_take_time_disk_and_randomness_as_arguments() {
 #[test]
 fn impurity_is_noticed() {
     assert_eq!(impure("fn f() { std::fs::read(p) }\n#[cfg(test)]\nmod t { OsRng }"), ["std::fs"]);
-}
-
-/// Once something has computed, the machine of the process does not change any more.
-#[test]
-fn a_machine_that_is_chosen_too_late_is_refused() {
-    let current = Machine::current();
-    assert_eq!(current, Machine::detect(), "nothing in this binary chooses");
-    for other in Machine::all().into_iter().filter(|other| *other != current) {
-        assert_eq!(other.choose(), Err(current));
-    }
-    assert_eq!(Machine::current(), current);
 }
