@@ -53,7 +53,8 @@ pub fn from_file(at: &At, credential: &Path) -> Result<Reply, Failure> {
     at.save_state(&holder)?;
     let words = holder.words();
     let text = format!(
-        "The wallet has your entry. Its six words are\n\n     {}\n\nNext: veilpass wallet sync --from ADDRESS, with the address of your authority.",
+        "The wallet has your entry. Its six words are\n\n     {}\n\nNext: veilpass wallet sync --from PLACE. PLACE is the address of your authority, or a folder with what it published; \
+         with a folder add --authority FOLDER/vkey.",
         words.join(" ")
     );
     Reply::new(&json!({"credential": value(holder.credential())?, "words": words}), text)

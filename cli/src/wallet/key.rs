@@ -10,6 +10,7 @@ use rand::{CryptoRng, RngCore};
 use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use veilpass_circuits::Witness;
 use veilpass_params::{ProvingKey, dev};
 use veilpass_protocol::circuit_id::CircuitId;
@@ -31,9 +32,9 @@ pub struct Key {
     prepared_file: PathBuf,
     seal: KeySeal,
     /// From the prepared form, where there is one.
-    quick: OnceCell<Option<Engine>>,
+    quick: OnceCell<Option<Arc<Engine>>>,
     /// From the file itself.
-    whole: OnceCell<Engine>,
+    whole: OnceCell<Arc<Engine>>,
 }
 
 impl Key {
@@ -58,7 +59,7 @@ impl Key {
     }
 
     /// The engine: reads the prepared form, or decodes and checks the whole key, when it is asked for first.
-    pub fn engine(&self) -> Result<&Engine, Failure> {
+    pub fn engine(&self) -> Result<&Arc<Engine>, Failure> {
         if let Some(engine) = self.quick() {
             return Ok(engine);
         }
@@ -66,7 +67,7 @@ impl Key {
             return Ok(engine);
         }
         let engine = Engine::new(self.decode()?).map_err(|e| Failure::Fault(e.to_string()))?;
-        Ok(self.whole.get_or_init(|| engine))
+        Ok(self.whole.get_or_init(|| Arc::new(engine)))
     }
 
     fn decode(&self) -> Result<ProvingKey, Failure> {
@@ -74,7 +75,7 @@ impl Key {
     }
 
     /// An engine of the prepared form. What is wrong with its file is said, and then it is as if there were none.
-    fn quick(&self) -> Option<&Engine> {
+    fn quick(&self) -> Option<&Arc<Engine>> {
         let made = || {
             let Some(file) = read_if_there(&self.prepared_file, LARGEST).map_err(super::disk)? else {
                 return Ok(None);
@@ -82,7 +83,7 @@ impl Key {
             let key =
                 self.seal.open(&file, &self.inside, self.name).map_err(|e| Failure::Fault(e.to_string()))?;
             let engine = key.map(Engine::new).transpose();
-            engine.map_err(|e| Failure::Fault(e.to_string()))
+            engine.map(|engine| engine.map(Arc::new)).map_err(|e| Failure::Fault(e.to_string()))
         };
         let quick = self.quick.get_or_init(|| {
             made().unwrap_or_else(|failure| {

@@ -122,7 +122,7 @@ pub enum Wallet {
 pub struct EnrolFrom {
     #[command(flatten)]
     redeem: change::Redeem,
-    /// The credential file, as an import wrote it
+    /// The credential: one line of the file that `authority import --credentials` wrote
     #[arg(long, value_name = "FILE", conflicts_with_all = ["authority", "code"])]
     credential: Option<PathBuf>,
 }

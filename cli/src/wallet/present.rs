@@ -13,6 +13,7 @@ use rand::rngs::OsRng;
 use secrecy::SecretString;
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use veilpass_protocol::presentation::DECLINE;
 use veilpass_protocol::request::AnyRequest;
@@ -298,12 +299,13 @@ fn judge(
     }
 }
 
-/// Asks, and makes the engine's tables while the person reads.
-fn agree_meanwhile(engine: Option<&Engine>) -> Result<bool, Failure> {
-    std::thread::scope(|scope| {
-        engine.map(|engine| scope.spawn(|| engine.make_tables()));
-        agree("Answer?")
-    })
+/// Asks, and makes the engine's tables while the person reads. A "no" does not wait for the tables: on a slow
+/// machine it would come steps later than a refusal, so the site would know which of the two it was.
+fn agree_meanwhile(engine: Option<&Arc<Engine>>) -> Result<bool, Failure> {
+    if let Some(engine) = engine.map(Arc::clone) {
+        std::thread::spawn(move || engine.make_tables());
+    }
+    agree("Answer?")
 }
 
 /// Posts the presentation.
