@@ -261,8 +261,13 @@ impl Desk {
             self.waiting.wake(id);
             return if first { Ok(Taken::Declined) } else { Err(replayed()) };
         }
-        let epochs = self.epochs.usable(now).map_err(VerifyError::from)?;
-        let screened = self.screen(&stored.request, form, body, &epochs, now);
+        let mut epochs = self.epochs.usable(now).map_err(VerifyError::from)?;
+        let mut screened = self.screen(&stored.request, form, body, &epochs, now);
+        if let Some(epoch) = newer(&screened, &epochs).filter(|_| stored.state == RequestState::Pending) {
+            self.epochs.look_for(epoch, now).await;
+            epochs = self.epochs.usable(now).map_err(VerifyError::from)?;
+            screened = self.screen(&stored.request, form, body, &epochs, now);
+        }
         if stored.state != RequestState::Pending {
             // Nothing is left to be counted, and nobody makes the store write any more.
             return Err(screened.err().map_or_else(replayed, DeskError::from));
@@ -394,6 +399,16 @@ fn not_expired(request: &Request, now: Timestamp) -> Result<(), DeskError> {
         return Ok(());
     }
     Err(VerifyError::from(Unacceptable::RequestExpired(request.expires_at)).into())
+}
+
+/// The epoch that the presentation names, if it is unknown because it is newer than all that are known.
+fn newer(screened: &Result<(), VerifyError>, epochs: &AcceptedEpochs) -> Option<u64> {
+    match screened {
+        Err(VerifyError::Unacceptable(Unacceptable::EpochUnknown(epoch))) => {
+            Some(*epoch).filter(|epoch| epochs.newest().is_none_or(|newest| *epoch > newest.epoch))
+        }
+        _ => None,
+    }
 }
 
 /// The first byte tells the forms apart; the media type must say the same.

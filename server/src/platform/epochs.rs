@@ -5,10 +5,17 @@ use super::store::PlatformStore;
 use crate::published::{Published, PublishedError};
 use crate::store::StoreError;
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 use tokio::sync::Mutex;
+use tokio::time::timeout;
 use veilpass_protocol::day::Timestamp;
 use veilpass_protocol::note::AuthorityKey;
 use veilpass_verifier::{AcceptedEpochs, EpochsError, Install, Policy};
+
+/// Seconds between two readings that presentations ask for.
+const LOOK_EVERY: u64 = 2;
+/// How long a presentation waits for such a reading.
+const LOOK_WAIT: Duration = Duration::from_secs(5);
 
 /// Follows the newest epoch of one authority.
 #[derive(Debug)]
@@ -100,6 +107,30 @@ impl Follower {
     /// use until they are stale.
     pub async fn read(&self, now: Timestamp) -> Result<(), FollowError> {
         let _one_at_a_time = self.reading.lock().await;
+        self.read_alone(now).await
+    }
+
+    /// Looks for a newer epoch because a presentation names one: whoever has just synced is ahead of the next
+    /// regular reading. Anybody can name an epoch, so the authority is asked every two seconds at most. The reading
+    /// goes on if the presentation does not wait for it any longer.
+    pub async fn look_for(self: &Arc<Self>, epoch: u64, now: Timestamp) {
+        let follower = Arc::clone(self);
+        let looking = tokio::spawn(async move {
+            let _one_at_a_time = follower.reading.lock().await;
+            let Following { epochs, read_at, .. } = follower.following();
+            let is_known = epochs.newest().is_some_and(|newest| newest.epoch >= epoch);
+            let is_recent = read_at.is_some_and(|at| now.seconds() < at.seconds() + LOOK_EVERY);
+            if !is_known && !is_recent {
+                // What went wrong is logged, and stands in `/readyz`.
+                let _ = follower.read_alone(now).await;
+            }
+        });
+        // If it takes longer, the presentation is judged by what is known.
+        let _ = timeout(LOOK_WAIT, looking).await;
+    }
+
+    /// With the lock held.
+    async fn read_alone(&self, now: Timestamp) -> Result<(), FollowError> {
         let outcome = self.fetch_and_install(now).await;
         let before = {
             let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);

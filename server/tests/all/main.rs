@@ -24,6 +24,7 @@ mod pages;
 mod passports;
 mod people;
 mod platform;
+mod platform_ahead;
 mod platform_codes;
 mod platform_kit;
 mod platform_life;
