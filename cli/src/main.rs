@@ -8,6 +8,7 @@ mod authority;
 mod backup;
 mod bench;
 mod common;
+mod crowd;
 mod debug;
 mod demo;
 mod explain;

@@ -5,12 +5,15 @@ pub mod eval;
 mod present;
 
 use crate::common::Clock;
+use crate::crowd;
 use crate::out::Out;
 use crate::outcome::{Failure, Reply};
 use clap::Subcommand;
 use serde::Serialize;
 use std::io::{BufRead, Write};
 use std::path::PathBuf;
+use veilpass_protocol::day::Day;
+use veilpass_server::files::Access;
 
 /// The debugging commands.
 #[derive(Debug, Subcommand)]
@@ -22,6 +25,15 @@ pub enum Debug {
     },
     /// Statement S1-S14 on any field elements: the plain check and the rows of the circuit, line by line
     Eval,
+    /// An import file of 4,800 invented people, for trials: a wallet answers nobody before the authority's list
+    /// has 1,000 people
+    Crowd {
+        /// Where the file goes; - is standard output
+        #[arg(long, value_name = "FILE|-")]
+        out: Out,
+        #[command(flatten)]
+        clock: Clock,
+    },
     /// Proves whatever the circuit allows, with none of the wallet's refusals
     Present {
         /// The request, JSON or JWS
@@ -49,7 +61,7 @@ impl Debug {
     /// The output that the person names.
     pub fn out(&self) -> Option<&Out> {
         match self {
-            Debug::Present { out, .. } => Some(out),
+            Debug::Present { out, .. } | Debug::Crowd { out, .. } => Some(out),
             _ => None,
         }
     }
@@ -63,6 +75,16 @@ pub fn run(command: Debug) -> Result<Option<Reply>, Failure> {
             lines(|line| compute::line(line, now))
         }
         Debug::Eval => lines(eval::line),
+        Debug::Crowd { out, clock } => {
+            let file = crowd::crowd(Day::of(clock.now()?))
+                .ok_or_else(|| Failure::Usage("the clock is too early for people of these ages".into()))?;
+            out.write(file.as_bytes(), Access::Public)?;
+            let people = file.lines().count() - 1;
+            let text = format!(
+                "{people} invented people in {out}. Never import them into a registry of real people."
+            );
+            Ok(Some(Reply::new(&serde_json::json!({"people": people}), text)?))
+        }
         Debug::Present { request, root, epoch, private, pk, out } => {
             present::run(&request, &root, epoch, &private, pk.as_ref(), &out).map(Some)
         }

@@ -7,6 +7,7 @@ use super::stage::{Stage, born};
 use crate::outcome::{Failure, tell};
 use serde_json::json;
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use veilpass_protocol::attributes::Sex;
 use veilpass_protocol::day::Day;
 
@@ -92,3 +93,17 @@ Li Na's identity is removed. `wallet show` tells the NUMBER to type; wait two se
 
 Ask once more and answer as Li Na: her wallet refuses, and says why.
 "#;
+
+/// What `--keep` leaves, and how to make a proof of one's own with it.
+pub fn kept(folder: &Path) -> String {
+    let folder = folder.display();
+    format!(
+        "\nEverything is in {folder}. To ask, answer and check by yourself, type within a day:\n\n\
+         export VEILPASS_PASSPHRASE='{PASSPHRASE}'\n\
+         veilpass platform request --host forum.localhost --sign {folder}/forum --out request.jwt \\\n  \
+         --predicates '{{\"valid\":true,\"age\":{{\"at_least\":18}}}}'\n\
+         veilpass wallet present --dir {folder}/adult --request request.jwt --out answer.json --yes\n\
+         veilpass verify --request request.jwt --presentation answer.json --epochs {folder}/authority/published \\\n  \
+         --authority {folder}/authority/vkey --allow-dev"
+    )
+}

@@ -158,7 +158,7 @@ pub fn run(demo: &Demo, json: bool) -> Result<Reply, Failure> {
         false => "Something did NOT come out as it should: see the lines marked ✗.".to_owned(),
     };
     if let Some(kept) = &demo.keep {
-        text += &format!("\nEverything is in {}.", kept.display());
+        text += &guide::kept(kept);
     }
     let document = serde_json::json!({"ok": ok, "people": demo.people, "steps": table.steps, "seen": seen});
     Ok(Reply::new(&document, text)?.refusing(!ok))

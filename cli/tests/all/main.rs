@@ -6,6 +6,7 @@ mod audit_circom;
 mod bench;
 mod binary;
 mod demo;
+mod documents;
 mod export;
 mod fake;
 mod first_use;

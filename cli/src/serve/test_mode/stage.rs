@@ -4,6 +4,7 @@
 use super::people::{self, Person};
 use super::wallet::Wallets;
 use crate::authority::failure;
+use crate::crowd;
 use crate::network::Reader;
 use crate::outcome::Failure;
 use rand::rngs::OsRng;
@@ -139,7 +140,7 @@ async fn enrol(
     let early = || Failure::Fault("the system clock is too early for made-up people".into());
     let (people, crowd) = (folder.join("people.csv"), folder.join("crowd.csv"));
     std::fs::write(&people, people::those_who_answer(today, wallets).ok_or_else(early)?).map_err(fault)?;
-    std::fs::write(&crowd, people::crowd(today).ok_or_else(early)?).map_err(fault)?;
+    std::fs::write(&crowd, crowd::crowd(today).ok_or_else(early)?).map_err(fault)?;
     let credentials = folder.join("credentials.jsonl");
     for (file, credentials) in [(&people, Some(credentials.as_path())), (&crowd, None)] {
         let report = authority.import(file, credentials, now, &mut OsRng, &mut |_| ()).await;
