@@ -7,7 +7,6 @@ use crate::measure::{Effort, Subject, alternate};
 use crate::proving::Setting;
 use crate::report::{Entry, Impl};
 use std::hint::black_box;
-use std::num::NonZeroUsize;
 use veilpass_params::ProvingKey;
 use veilpass_protocol::day::Timestamp;
 use veilpass_protocol::note::AuthorityKey;
@@ -55,23 +54,23 @@ impl Checks {
         let ours = Subject::new("verify_single", Impl::Veilpass, || {
             self.prepared.check_bytes(statement, proof).map_err(|_| BenchError::Wrong("verification"))
         });
-        let mut subjects = vec![ours, presentation()?, self.subject(size, 1)];
+        let mut subjects = vec![ours, presentation()?, self.subject(size)];
         if with_ark {
             subjects.push(ark::single(self.key.groth16(), statement, proof));
         }
         alternate(1, effort, subjects)
     }
 
-    /// A batch of the first `size` proofs, decoding included; times are per proof.
-    pub fn batch(&self, size: usize, threads: usize, effort: Effort) -> Result<Vec<Entry>, BenchError> {
-        alternate(threads, effort, vec![self.subject(size, threads)])
+    /// A batch of the first `size` proofs on one thread, decoding included; times are per proof.
+    pub fn batch(&self, size: usize, effort: Effort) -> Result<Vec<Entry>, BenchError> {
+        alternate(1, effort, vec![self.subject(size)])
     }
 
-    fn subject(&self, size: usize, threads: usize) -> Subject<'_> {
-        let (mut rng, threads) = (rng(6), NonZeroUsize::new(threads).unwrap_or(NonZeroUsize::MIN));
+    fn subject(&self, size: usize) -> Subject<'_> {
+        let mut rng = rng(6);
         let (prepared, proofs) = (&self.prepared, self.proofs.get(..size).unwrap_or(&self.proofs));
         let batch = Subject::new(format!("verify_batch_{size}"), Impl::Veilpass, move || {
-            let verdicts = prepared.check_batch_bytes(threads, proofs, &mut rng);
+            let verdicts = prepared.check_batch_bytes(proofs, &mut rng);
             let accepted = verdicts.iter().filter(|verdict| verdict.is_ok()).count();
             if accepted == proofs.len() { Ok(()) } else { Err(BenchError::Wrong("the batch")) }
         });

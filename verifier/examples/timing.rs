@@ -14,7 +14,6 @@ use ark_serialize::CanonicalDeserialize;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use std::hint::black_box;
-use std::num::NonZeroUsize;
 use std::time::Instant;
 use testkit::{Trapdoor, any_statement};
 use veilpass_protocol::field::Fr;
@@ -41,13 +40,8 @@ fn by_ark(key: &PreparedVerifyingKey<Bn254>, statement: &Statement, proof: &[u8;
 }
 
 /// What a platform does with a queue: each proof decoded and checked by itself, then one product.
-fn by_batch(
-    key: &PreparedKey,
-    threads: NonZeroUsize,
-    items: &[(Statement, [u8; 128])],
-    rng: &mut StdRng,
-) -> bool {
-    key.check_batch_bytes(threads, items, rng).iter().all(Result::is_ok)
+fn by_batch(key: &PreparedKey, items: &[(Statement, [u8; 128])], rng: &mut StdRng) -> bool {
+    key.check_batch_bytes(items, rng).iter().all(Result::is_ok)
 }
 
 fn micros(work: impl FnOnce() -> bool) -> f64 {
@@ -98,11 +92,10 @@ fn main() {
         .collect();
     let single = |n: usize| items.get(n % BATCH).is_some_and(|(s, p)| ours.check_bytes(s, p).is_ok());
     let of_ark = |n: usize| items.get(n % BATCH).is_some_and(|(s, p)| by_ark(&ark, s, p));
-    let two = NonZeroUsize::MIN.saturating_add(1);
     match std::env::args().nth(1).as_deref() {
         Some("ours") => return assert!((0..1000).all(single)),
         Some("ark") => return assert!((0..1000).all(of_ark)),
-        Some("batch") => return assert!(by_batch(&ours, NonZeroUsize::MIN, &items, &mut rng)),
+        Some("batch") => return assert!(by_batch(&ours, &items, &mut rng)),
         Some("none") => return,
         _ => {}
     }
@@ -115,7 +108,7 @@ fn main() {
         .map(|(statement, _)| (statement.clone(), other.simulate(statement, &mut rng)))
         .collect();
 
-    let mut times: [Vec<f64>; 7] = Default::default();
+    let mut times: [Vec<f64>; 6] = Default::default();
     for round in 0..15 {
         for n in 0..20 {
             let n = round * 20 + n;
@@ -126,15 +119,10 @@ fn main() {
             times[2].push(micros(|| ours.check(statement, &proof).is_ok()));
             times[3].push(micros(|| Proof::from_bytes(bytes).is_ok()));
         }
-        let each =
-            |threads, rng: &mut StdRng| micros(|| by_batch(&ours, threads, &items, rng)) / BATCH as f64;
-        times[4].push(each(NonZeroUsize::MIN, &mut rng));
-        times[5].push(each(two, &mut rng));
-        let refused = |rng: &mut StdRng| {
-            ours.check_batch_bytes(NonZeroUsize::MIN, &flood, rng).iter().all(Result::is_err)
-        };
+        times[4].push(micros(|| by_batch(&ours, &items, &mut rng)) / BATCH as f64);
+        let refused = |rng: &mut StdRng| ours.check_batch_bytes(&flood, rng).iter().all(Result::is_err);
         if round < 5 {
-            times[6].push(own_micros(|| refused(&mut rng)) / flood.len() as f64);
+            times[5].push(own_micros(|| refused(&mut rng)) / flood.len() as f64);
         }
     }
     let names = [
@@ -142,8 +130,7 @@ fn main() {
         "ours: check_bytes".to_owned(),
         "ours: check of a decoded proof".to_owned(),
         "ours: Proof::from_bytes".to_owned(),
-        format!("ours: batch of {BATCH}, each, 1 thread"),
-        format!("ours: batch of {BATCH}, each, 2 threads"),
+        format!("ours: batch of {BATCH}, each"),
         format!("ours: batch of {}, all bad, each, 1 thread", flood.len()),
     ];
     let medians = times.map(median);

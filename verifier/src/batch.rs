@@ -1,11 +1,10 @@
 //! Many proofs at once: one product with random weights, and bisection that names the bad ones.
 
-use crate::curve::fe::Fe;
 use crate::curve::fe12::Fe12;
 use crate::curve::g1::{At, Weight, weigh, weighted_sum};
 use crate::curve::g2::walk;
 use crate::curve::miller;
-use crate::curve::point::{G1, G2, Jacobian};
+use crate::curve::point::{G1, G2};
 use crate::curve::wide::{self, Pair};
 use crate::error::VerifyError;
 use crate::key::PUBLIC_INPUTS;
@@ -13,8 +12,6 @@ use crate::pairing::{PreparedKey, ProofInvalid};
 use crate::proof::Points;
 use ark_ff::AdditiveGroup;
 use rand::{CryptoRng, RngCore};
-use std::num::NonZeroUsize;
-use veilpass_kernels::spread;
 use veilpass_protocol::field::Fr;
 use veilpass_protocol::statement::Statement;
 
@@ -72,16 +69,15 @@ pub(crate) struct Product {
 /// 2⁻¹²⁸.
 pub(crate) fn check<R: RngCore + CryptoRng>(
     key: &PreparedKey,
-    threads: NonZeroUsize,
     items: &[Item<'_>],
     rng: &mut R,
 ) -> Vec<Verdict> {
     let all: Vec<&Item<'_>> = items.iter().collect();
     if all.len() <= SINGLY {
-        return singly(key, threads, &all);
+        return singly(key, &all);
     }
     // The first product tells, proof by proof, whose B is outside; the rest of the work is for the others.
-    let first = product(key, threads, &all, rng);
+    let first = product(key, &all, rng);
     let mut verdicts: Vec<Verdict> =
         first.in_subgroup.iter().map(|inside| if *inside { Ok(()) } else { Err(Flaw::Outside) }).collect();
     if !first.holds {
@@ -93,7 +89,7 @@ pub(crate) fn check<R: RngCore + CryptoRng>(
             .collect();
         let mut found = vec![Ok(()); inside.len()];
         let mut products = MAX_PRODUCTS - 1;
-        Bisection { key, threads, rng }.halves(&inside, &mut found, &mut products);
+        Bisection { key, rng }.halves(&inside, &mut found, &mut products);
         let places = verdicts.iter_mut().filter(|v| v.is_ok());
         for (verdict, found) in places.zip(found) {
             *verdict = found;
@@ -104,7 +100,6 @@ pub(crate) fn check<R: RngCore + CryptoRng>(
 
 struct Bisection<'k, 'r, R> {
     key: &'k PreparedKey,
-    threads: NonZeroUsize,
     rng: &'r mut R,
 }
 
@@ -118,14 +113,14 @@ impl<R: RngCore + CryptoRng> Bisection<'_, '_, R> {
         products: &mut u32,
     ) -> bool {
         if items.len() <= NAMED_SINGLY || *products == 0 {
-            for (verdict, found) in verdicts.iter_mut().zip(singly(self.key, self.threads, items)) {
+            for (verdict, found) in verdicts.iter_mut().zip(singly(self.key, items)) {
                 *verdict = found;
             }
             return verdicts.iter().all(Result::is_ok);
         }
         if !known_bad {
             *products -= 1;
-            if product(self.key, self.threads, items, self.rng).holds {
+            if product(self.key, items, self.rng).holds {
                 return true;
             }
         }
@@ -148,69 +143,38 @@ impl<R: RngCore + CryptoRng> Bisection<'_, '_, R> {
     }
 }
 
-fn singly(key: &PreparedKey, threads: NonZeroUsize, items: &[&Item<'_>]) -> Vec<Verdict> {
-    let judge = |items: &[&Item<'_>]| items.iter().map(|item| key.judge(item)).collect::<Vec<_>>();
-    spread(threads, items, judge).into_iter().flatten().collect()
-}
-
-/// What a thread brings back.
-struct Part {
-    in_subgroup: Vec<bool>,
-    f: Fe12,
-    c_sum: Jacobian<Fe>,
-    /// Σ c, and Σ c·x for each input.
-    sums: [Fr; PUBLIC_INPUTS + 1],
+fn singly(key: &PreparedKey, items: &[&Item<'_>]) -> Vec<Verdict> {
+    items.iter().map(|item| key.judge(item)).collect()
 }
 
 /// `∏ e(cᵢAᵢ, Bᵢ) · e(−Σcᵢ·α, β) · e(Σ cᵢ·ICᵢ(x), −γ) · e(Σ cᵢCᵢ, −δ) = 1`?
 pub(crate) fn product<R: RngCore + CryptoRng>(
     key: &PreparedKey,
-    threads: NonZeroUsize,
     items: &[&Item<'_>],
     rng: &mut R,
 ) -> Product {
     let weighted: Vec<(&Item<'_>, Weight)> = items.iter().map(|item| (*item, Weight::random(rng))).collect();
-    let parts = spread(threads, &weighted, part);
     let mut in_subgroup = Vec::with_capacity(items.len());
     let mut f = Fe12::ONE;
-    let mut c_sum = Jacobian::INFINITY;
+    // Σ c, and Σ c·x for each input.
     let mut sums = [Fr::ZERO; PUBLIC_INPUTS + 1];
-    for part in parts {
-        in_subgroup.extend(part.in_subgroup);
-        f = f.mul(part.f);
-        c_sum = c_sum.add(part.c_sum);
-        for (sum, part) in sums.iter_mut().zip(part.sums) {
-            *sum += part;
-        }
-    }
-    let f = f.mul(key.fixed_part(&sums, c_sum));
-    Product { in_subgroup, holds: f.final_exponentiation() == Some(Fe12::ONE) }
-}
-
-fn part(weighted: &[(&Item<'_>, Weight)]) -> Part {
-    let mut part = Part {
-        in_subgroup: Vec::with_capacity(weighted.len()),
-        f: Fe12::ONE,
-        c_sum: Jacobian::INFINITY,
-        sums: [Fr::ZERO; PUBLIC_INPUTS + 1],
-    };
-    let mut c: Vec<(G1, Weight)> = Vec::with_capacity(weighted.len());
+    let mut c: Vec<(G1, Weight)> = Vec::with_capacity(items.len());
     for chunk in weighted.chunks(WIDE_CHUNK) {
-        let (f, in_subgroup) = wide_product(chunk).unwrap_or_else(|| plain_product(chunk));
-        part.f = part.f.mul(f);
-        for ((item, weight), _) in chunk.iter().zip(&in_subgroup).filter(|(_, inside)| **inside) {
+        let (of_chunk, inside) = wide_product(chunk).unwrap_or_else(|| plain_product(chunk));
+        f = f.mul(of_chunk);
+        for ((item, weight), _) in chunk.iter().zip(&inside).filter(|(_, inside)| **inside) {
             c.push((item.points.c, *weight));
             let scalar = weight.scalar();
             let values = item.statement.to_array().map(|x| x * scalar);
-            for (sum, value) in part.sums.iter_mut().zip(std::iter::once(scalar).chain(values)) {
+            for (sum, value) in sums.iter_mut().zip(std::iter::once(scalar).chain(values)) {
                 *sum += value;
             }
         }
-        part.in_subgroup.extend(in_subgroup);
+        in_subgroup.extend(inside);
     }
     let (c, weights): (Vec<G1>, Vec<Weight>) = c.into_iter().unzip();
-    part.c_sum = weighted_sum(&c, &weights);
-    part
+    let f = f.mul(key.fixed_part(&sums, weighted_sum(&c, &weights)));
+    Product { in_subgroup, holds: f.final_exponentiation() == Some(Fe12::ONE) }
 }
 
 /// `∏ e(cᵢAᵢ, Bᵢ)` over the proofs whose B is in the subgroup, and which they are: eight proofs at a time. `None` where the
@@ -314,10 +278,7 @@ mod tests {
             let slow: Vec<_> = items.iter().map(slow).collect();
             let each: Vec<_> = items.iter().map(|(s, p)| key.check_bytes(s, p)).collect();
             assert_eq!(each, slow, "{pattern:?}");
-            for threads in [1, 2, 5] {
-                let threads = NonZeroUsize::new(threads).unwrap();
-                assert_eq!(key.check_batch_bytes(threads, &items, &mut rng), slow, "{pattern:?} {threads}");
-            }
+            assert_eq!(key.check_batch_bytes(&items, &mut rng), slow, "{pattern:?}");
         }
     }
 

@@ -43,8 +43,7 @@
 //! whether the nonce is known, [`Screened::check_proof`], then one atomic insert of
 //! [`VerifiedPresentation::entry`]. Nothing is granted before that insert.
 //!
-//! A platform with many answers at once puts what it has screened into a [`Stream`] and takes the verdicts out in
-//! batches, each at a small part of the cost of a single check.
+//! A platform with many answers at once checks what it has screened together: [`Screened::check_all`].
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing))]
 #![deny(missing_docs, unsafe_code)]
 
@@ -61,7 +60,6 @@ mod pairing;
 pub mod points;
 mod policy;
 mod proof;
-mod stream;
 mod verifier;
 
 pub use epochs::{AcceptedEpochs, EpochsError, Equivocation, Install};
@@ -74,7 +72,6 @@ pub use memory::{Consumed, Entry, InMemory, Memory, Reuse};
 pub use pairing::{PreparedKey, ProofInvalid};
 pub use policy::{Policy, TooLoose};
 pub use proof::{PROOF_BYTES, Proof, ProofPart, ProofPointError};
-pub use stream::{Full, Limits, Stream};
 pub use verifier::{AcceptError, Screened, Verifier};
 
 /// The protocol's types, for platforms that depend on this crate alone.

@@ -19,9 +19,7 @@ use ark_bn254::{G1Affine, G2Affine};
 use ark_ec::AffineRepr;
 use ark_ff::PrimeField;
 use rand::{CryptoRng, RngCore};
-use std::num::NonZeroUsize;
 use std::sync::Arc;
-use veilpass_kernels::spread;
 use veilpass_protocol::circuit_id::CircuitId;
 use veilpass_protocol::field::Fr;
 use veilpass_protocol::statement::Statement;
@@ -177,24 +175,13 @@ impl PreparedKey {
         items: &[(Statement, Proof)],
         rng: &mut R,
     ) -> Vec<Result<(), ProofInvalid>> {
-        self.check_batch_on(NonZeroUsize::MIN, items, rng)
-    }
-
-    /// [`PreparedKey::check_batch`] on so many threads, which live for this call only. Where threads cannot be started
-    /// (`wasm32`) the caller's does all the work.
-    pub fn check_batch_on<R: RngCore + CryptoRng>(
-        &self,
-        threads: NonZeroUsize,
-        items: &[(Statement, Proof)],
-        rng: &mut R,
-    ) -> Vec<Result<(), ProofInvalid>> {
         // Proofs are made by the reader only, so that each has its points; one without would be invalid.
         let points: Vec<Option<Item<'_>>> = items
             .iter()
             .map(|(statement, proof)| Some(Item { statement, points: proof.points()? }))
             .collect();
         let present: Vec<Item<'_>> = points.iter().flatten().copied().collect();
-        let mut verdicts = batch::check(self, threads, &present, rng).into_iter();
+        let mut verdicts = batch::check(self, &present, rng).into_iter();
         let verdict = |item: Option<Item<'_>>| match item.and_then(|_| verdicts.next()) {
             Some(Ok(())) => Ok(()),
             _ => Err(ProofInvalid),
@@ -202,22 +189,18 @@ impl PreparedKey {
         points.into_iter().map(verdict).collect()
     }
 
-    /// [`PreparedKey::check_batch_on`] from the proofs' bytes: the verdicts of [`PreparedKey::check_bytes`]. B's subgroup check
-    /// costs next to nothing here, and each proof has its own.
+    /// [`PreparedKey::check_batch`] from the proofs' bytes: the verdicts of [`PreparedKey::check_bytes`]. The subgroup check
+    /// of B costs next to nothing here, and each proof has its own.
     pub fn check_batch_bytes<R: RngCore + CryptoRng>(
         &self,
-        threads: NonZeroUsize,
         items: &[(Statement, [u8; PROOF_BYTES])],
         rng: &mut R,
     ) -> Vec<Result<(), VerifyError>> {
-        let read = |items: &[(Statement, [u8; PROOF_BYTES])]| {
-            Points::read_all(&items.iter().map(|(_, proof)| proof).collect::<Vec<_>>())
-        };
-        let read: Vec<_> = spread(threads, items, read).into_iter().flatten().collect();
+        let read = Points::read_all(&items.iter().map(|(_, proof)| proof).collect::<Vec<_>>());
         let present = items.iter().zip(&read).filter_map(|((statement, _), points)| {
             points.as_ref().ok().map(|points| Item { statement, points: *points })
         });
-        let mut verdicts = batch::check(self, threads, &present.collect::<Vec<_>>(), rng).into_iter();
+        let mut verdicts = batch::check(self, &present.collect::<Vec<_>>(), rng).into_iter();
         let verdict = |points: Result<Points, ProofPointError>| {
             points?;
             // As many verdicts as points; should one be missing, nothing is accepted.
@@ -233,7 +216,7 @@ impl PreparedKey {
             .map(|(statement, proof)| Item { statement, points: proof.points().unwrap() })
             .collect();
         let items: Vec<&Item<'_>> = items.iter().collect();
-        batch::product(self, NonZeroUsize::MIN, &items, rng).holds
+        batch::product(self, &items, rng).holds
     }
 }
 

@@ -11,11 +11,10 @@ use crate::key::{KeyError, Origin, VerifyingKey};
 use crate::memory::{Consumed, Memory, Reuse};
 use crate::pairing::PreparedKey;
 use crate::policy::Policy;
-use crate::proof::{PROOF_BYTES, Points, ProofPointError};
+use crate::proof::{PROOF_BYTES, Points};
 use rand::{CryptoRng, RngCore};
 use std::collections::BTreeMap;
-use std::num::NonZeroUsize;
-use veilpass_kernels::spread;
+use std::sync::Arc;
 use veilpass_protocol::circuit_id::CircuitId;
 use veilpass_protocol::day::{Day, Timestamp};
 use veilpass_protocol::presentation::Presentation;
@@ -26,16 +25,15 @@ use veilpass_protocol::statement::Statement;
 #[derive(Debug, Clone)]
 pub struct Verifier {
     policy: Policy,
-    keys: BTreeMap<CircuitId, PreparedKey>,
-    threads: NonZeroUsize,
+    keys: BTreeMap<CircuitId, Arc<PreparedKey>>,
 }
 
 /// A presentation that has passed every cheap check, up to "request expired". The next questions are
 /// whether the request has been answered already (the platform's store knows), then the proof.
 #[derive(Debug, Clone)]
 #[must_use = "the proof has not been checked yet"]
-pub struct Screened<'v> {
-    key: &'v PreparedKey,
+pub struct Screened {
+    key: Arc<PreparedKey>,
     statement: Statement,
     presentation: Presentation,
     request: Request,
@@ -56,13 +54,7 @@ pub enum AcceptError<E> {
 impl Verifier {
     /// Without any key yet.
     pub fn new(policy: Policy) -> Verifier {
-        Verifier { policy, keys: BTreeMap::new(), threads: NonZeroUsize::MIN }
-    }
-
-    /// Lets [`Verifier::verify_batch`] use so many threads; without it, it uses the caller's only. They live for one
-    /// call. A single verification always uses the caller's thread.
-    pub fn with_threads(self, threads: NonZeroUsize) -> Verifier {
-        Verifier { threads, ..self }
+        Verifier { policy, keys: BTreeMap::new() }
     }
 
     /// Pins the key in this file: well formed, safe, and no DEV key unless the policy allows it. Ship
@@ -78,7 +70,7 @@ impl Verifier {
         if origin == Origin::Dev && !self.policy.dev_keys_allowed() {
             return Err(KeyError::Dev(id));
         }
-        self.keys.insert(id, prepared);
+        self.keys.insert(id, Arc::new(prepared));
         Ok(self)
     }
 
@@ -100,7 +92,7 @@ impl Verifier {
         presentation: &[u8],
         epochs: &AcceptedEpochs,
         now: Timestamp,
-    ) -> Result<Screened<'_>, VerifyError> {
+    ) -> Result<Screened, VerifyError> {
         let asked = request.circuit;
         let key = self.keys.get(&asked).ok_or(KeyError::Mismatch { asked })?;
         check_request(request, now)?;
@@ -114,7 +106,7 @@ impl Verifier {
             return Err(Unacceptable::RequestExpired(request.expires_at).into());
         }
         let statement = Statement::for_request(request, root, presentation.pseudonym)?;
-        Ok(Screened { key, statement, presentation, request: request.clone(), now })
+        Ok(Screened { key: Arc::clone(key), statement, presentation, request: request.clone(), now })
     }
 
     /// Screens the presentation and checks its proof. The result is evidence, and has used nothing up:
@@ -154,64 +146,9 @@ impl Verifier {
             Consumed::Spent => Err(VerifyError::from(Unacceptable::PseudonymSpent).into()),
         }
     }
-
-    /// Verifies many presentations at once, each with the outcome that [`Verifier::verify`] has for it.
-    /// `rng` must be unpredictable for whoever made the proofs.
-    pub fn verify_batch<R: RngCore + CryptoRng>(
-        &self,
-        items: &[(&Request, &[u8])],
-        epochs: &AcceptedEpochs,
-        now: Timestamp,
-        rng: &mut R,
-    ) -> Vec<Result<VerifiedPresentation, VerifyError>> {
-        let screen =
-            |(request, presentation): &(&Request, &[u8])| self.screen(request, presentation, epochs, now);
-        let screen = |items: &[(&Request, &[u8])]| items.iter().map(screen).collect::<Vec<_>>();
-        let screened = spread(self.threads, items, screen).into_iter().flatten().collect();
-        settle(self.threads, screened, rng)
-    }
 }
 
-/// Checks the proofs of what was screened, one product per key, and leaves the other refusals as they are.
-pub(crate) fn settle<R: RngCore + CryptoRng>(
-    threads: NonZeroUsize,
-    screened: Vec<Result<Screened<'_>, VerifyError>>,
-    rng: &mut R,
-) -> Vec<Result<VerifiedPresentation, VerifyError>> {
-    let proofs = screened.iter().flatten().map(|screened| &screened.presentation.proof);
-    let proofs: Vec<&[u8; PROOF_BYTES]> = proofs.collect();
-    let mut read = spread(threads, &proofs, Points::read_all).into_iter().flatten();
-    let points = screened.iter().map(|item| item.as_ref().ok().and_then(|_| read.next()));
-    let points: Vec<Option<Result<Points, ProofPointError>>> = points.collect();
-    // Within a key, the order of the items.
-    let mut of_keys: BTreeMap<CircuitId, (&PreparedKey, Vec<Item<'_>>)> = BTreeMap::new();
-    for (screened, points) in screened.iter().zip(&points) {
-        if let (Ok(screened), Some(Ok(points))) = (screened, points) {
-            let of_key = of_keys.entry(screened.key.circuit_id()).or_insert((screened.key, Vec::new()));
-            of_key.1.push(Item { statement: &screened.statement, points: *points });
-        }
-    }
-    let mut verdicts: BTreeMap<CircuitId, _> = of_keys
-        .into_iter()
-        .map(|(id, (key, items))| (id, batch::check(key, threads, &items, rng).into_iter()))
-        .collect();
-    let settle = |(item, points): (Result<Screened<'_>, VerifyError>, Option<Result<Points, _>>)| {
-        let screened = item?;
-        // Each presentation has its points and each of these a verdict; should one be missing, the slow twin
-        // decides.
-        let Some(points) = points else { return screened.check_proof() };
-        points?;
-        let of_key = verdicts.get_mut(&screened.key.circuit_id());
-        match of_key.and_then(Iterator::next) {
-            Some(Ok(())) => Ok(screened.proven()),
-            Some(Err(flaw)) => Err(flaw.into()),
-            None => screened.check_proof(),
-        }
-    };
-    screened.into_iter().zip(points).map(settle).collect()
-}
-
-impl Screened<'_> {
+impl Screened {
     /// The platform's request, whose nonce a store is asked about.
     pub fn request(&self) -> &Request {
         &self.request
@@ -221,6 +158,45 @@ impl Screened<'_> {
     pub fn check_proof(self) -> Result<VerifiedPresentation, VerifyError> {
         self.key.check_bytes(&self.statement, &self.presentation.proof)?;
         Ok(self.proven())
+    }
+
+    /// Checks many proofs together, each with the outcome that [`Screened::check_proof`] has for it, in order. A batch
+    /// costs a small part of what its proofs cost one by one as long as most are good; a batch of nothing but bad proofs
+    /// costs about half as much again. Up to eight are checked one by one.
+    ///
+    /// `rng` must be unpredictable for the makers of the proofs: a bad proof passes with probability 2⁻¹²⁸ over it.
+    pub fn check_all<R: RngCore + CryptoRng>(
+        screened: Vec<Screened>,
+        rng: &mut R,
+    ) -> Vec<Result<VerifiedPresentation, VerifyError>> {
+        let proofs: Vec<&[u8; PROOF_BYTES]> = screened.iter().map(|s| &s.presentation.proof).collect();
+        let points = Points::read_all(&proofs);
+        // One product for each key; within a key, the order of the items.
+        let mut of_keys: BTreeMap<CircuitId, (&PreparedKey, Vec<Item<'_>>)> = BTreeMap::new();
+        for (screened, points) in screened.iter().zip(&points) {
+            if let Ok(points) = points {
+                let of_key = of_keys.entry(screened.key.circuit_id()).or_insert((&screened.key, Vec::new()));
+                of_key.1.push(Item { statement: &screened.statement, points: *points });
+            }
+        }
+        let mut verdicts: BTreeMap<CircuitId, _> = of_keys
+            .into_iter()
+            .map(|(id, (key, items))| (id, batch::check(key, &items, rng).into_iter()))
+            .collect();
+        let mut points = points.into_iter();
+        let outcome = |screened: Screened| {
+            // Each presentation has its points, and each of these a verdict; should one be missing, the
+            // presentation is checked by itself.
+            let Some(points) = points.next() else { return screened.check_proof() };
+            points?;
+            let of_key = verdicts.get_mut(&screened.key.circuit_id());
+            match of_key.and_then(Iterator::next) {
+                Some(Ok(())) => Ok(screened.proven()),
+                Some(Err(flaw)) => Err(flaw.into()),
+                None => screened.check_proof(),
+            }
+        };
+        screened.into_iter().map(outcome).collect()
     }
 
     /// Only after the proof was checked.

@@ -13,7 +13,7 @@ use veilpass_verifier::protocol::predicates::{AgePredicate, Predicates};
 use veilpass_verifier::protocol::presentation::Presentation;
 use veilpass_verifier::protocol::request::{NewRequest, Request};
 use veilpass_verifier::protocol::scope::LinkKind;
-use veilpass_verifier::{Blame, KeyError, Origin, Policy, Proven, Verifier, VerifyError};
+use veilpass_verifier::{Blame, KeyError, Origin, Policy, Proven, Screened, Verifier, VerifyError};
 
 fn code<T: std::fmt::Debug>(result: Result<T, VerifyError>) -> &'static str {
     result.unwrap_err().code()
@@ -238,9 +238,13 @@ fn batch_has_the_outcome_of_single() {
     }
     assert!(single.iter().filter(|r| r.is_ok()).count() >= 10);
     let mut rng = StdRng::seed_from_u64(1);
-    let borrowed: Vec<(&Request, &[u8])> = items.iter().map(|(r, p)| (r, p.as_slice())).collect();
-    assert_eq!(w.verifier.verify_batch(&borrowed, &w.epochs, noon(), &mut rng), single);
-    assert_eq!(w.verifier.verify_batch(&[], &w.epochs, noon(), &mut rng), []);
+    // A presentation that is refused before its proof is not in the batch, and has that refusal in both.
+    let screened: Vec<_> = items.iter().map(|(r, p)| w.verifier.screen(r, p, &w.epochs, noon())).collect();
+    let passed = screened.iter().flatten().cloned().collect();
+    let mut checked = Screened::check_all(passed, &mut rng).into_iter();
+    let batch: Vec<_> = screened.into_iter().map(|s| s.and_then(|_| checked.next().unwrap())).collect();
+    assert_eq!(batch, single);
+    assert_eq!(Screened::check_all(vec![], &mut rng), []);
 }
 
 /// Received bytes never panic: every truncation and many mutations of both forms.
