@@ -1,10 +1,12 @@
 //! The platform's desk: it asks, takes answers and tells their outcome (contract §8). Nothing in here
 //! knows HTTP; the time and the generator are arguments.
 
+use super::checker::{Checker, LONGEST_WAIT, Place};
 use super::described::WantedDoc;
 use super::epochs::Follower;
 use super::keys::read_token_hash;
 use super::store::{NewRow, PlatformStore, RequestState, StoredRequest};
+use super::turns::{Turn, Turns};
 use super::waiting::Waiting;
 use super::{PlatformKeys, RequestOptions};
 use crate::error::RegistryError;
@@ -14,9 +16,7 @@ use crate::token;
 use rand::{CryptoRng, RngCore};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
-use std::time::Duration;
 use subtle::ConstantTimeEq;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 use veilpass_protocol::circuit_id::CircuitId;
 use veilpass_protocol::day::Timestamp;
@@ -26,12 +26,9 @@ use veilpass_protocol::presentation::PresentationError;
 use veilpass_protocol::request::Request;
 use veilpass_protocol::scope::{Context, Host, LinkKind, MAX_PERIOD};
 use veilpass_verifier::{
-    AcceptedEpochs, Blame, Consumed, Misconfigured, Reuse, Unacceptable, Verifier, VerifyError,
+    AcceptedEpochs, Blame, Consumed, Misconfigured, Reuse, Screened, Unacceptable, Verifier, VerifyError,
 };
 use zeroize::Zeroizing;
-
-/// How long a presentation waits for a processor before it is turned away, uncounted.
-const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
 /// What a platform's own program asks for (`POST /v1/requests`). Only the predicates are required.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
@@ -121,7 +118,7 @@ pub enum DeskError {
     /// Not the token of this request.
     #[error("the token is missing or wrong")]
     Unauthorised,
-    /// Every processor is busy.
+    /// Too many presentations wait.
     #[error("too many presentations at one time")]
     Busy,
     /// The store failed; nothing was accepted.
@@ -159,15 +156,16 @@ pub struct DeskSettings {
 pub struct Desk {
     settings: DeskSettings,
     keys: PlatformKeys,
-    verifier: Arc<Verifier>,
+    verifier: Verifier,
     store: PlatformStore,
     epochs: Arc<Follower>,
-    processors: Arc<Semaphore>,
+    checker: Checker,
+    turns: Arc<Turns>,
     waiting: Arc<Waiting>,
 }
 
 impl Desk {
-    /// A desk on a store. Proofs are checked on as many threads as there are processors.
+    /// A desk on a store; needs a running tokio runtime, on which proofs are checked.
     pub fn new(
         settings: DeskSettings,
         keys: PlatformKeys,
@@ -175,10 +173,9 @@ impl Desk {
         store: PlatformStore,
         epochs: Arc<Follower>,
     ) -> Desk {
-        let processors = std::thread::available_parallelism().map_or(1, usize::from);
-        let processors = Arc::new(Semaphore::new(processors));
         let waiting = Waiting::new(settings.waiting);
-        Desk { settings, keys, verifier: Arc::new(verifier), store, epochs, processors, waiting }
+        let (checker, turns) = (Checker::start(), Arc::default());
+        Desk { settings, keys, verifier, store, epochs, checker, turns, waiting }
     }
 
     /// Who waits for an outcome.
@@ -272,14 +269,14 @@ impl Desk {
             // Nothing is left to be counted, and nobody makes the store write any more.
             return Err(screened.err().map_or_else(replayed, DeskError::from));
         }
-        if let Err(e) = screened {
-            return Err(self.refused(id, e).await?);
-        }
-        let permit = timeout(LONGEST_WAIT, Arc::clone(&self.processors).acquire_owned()).await;
-        let permit = permit.map_err(|_| DeskError::Busy)?;
-        let permit = permit.map_err(|e| DeskError::Internal(e.to_string()))?;
+        let screened = match screened {
+            Ok(screened) => screened,
+            Err(e) => return Err(self.refused(id, e).await?),
+        };
+        let turn = timeout(LONGEST_WAIT, self.turns.take(id)).await.map_err(|_| DeskError::Busy)?;
+        let place = self.checker.place().await.ok_or(DeskError::Busy)?;
         // From here on it goes through although the sender may hang up: a try that was begun is counted.
-        let check = ProofCheck { id: id.to_owned(), stored, body: body.to_vec(), epochs, permit, now };
+        let check = ProofCheck { id: id.to_owned(), screened, reuse: stored.reuse, turn, place };
         let done = tokio::spawn(Arc::clone(self).check(check)).await;
         done.map_err(|_| broken_off())?
     }
@@ -292,8 +289,8 @@ impl Desk {
         body: &[u8],
         epochs: &AcceptedEpochs,
         now: Timestamp,
-    ) -> Result<(), VerifyError> {
-        match self.verifier.screen(request, body, epochs, now).map(drop) {
+    ) -> Result<Screened, VerifyError> {
+        match self.verifier.screen(request, body, epochs, now) {
             // The platform's own mistakes come first (contract §6).
             Err(VerifyError::Misconfigured(e)) => Err(e.into()),
             _ if !fits(form, body) => {
@@ -312,22 +309,16 @@ impl Desk {
     }
 
     async fn judge(&self, check: ProofCheck) -> Result<Taken, DeskError> {
-        let ProofCheck { id, stored, body, epochs, permit, now } = check;
+        let ProofCheck { id, screened, reuse, turn: _turn, place } = check;
         // While this one waited, others may have used the request up.
         if !self.store.is_pending(&id).await? {
             return Err(replayed());
         }
-        let (verifier, request) = (Arc::clone(&self.verifier), stored.request);
-        let checked = tokio::task::spawn_blocking(move || {
-            // The permit goes with the work: it is not given back while a thread is busy with it.
-            let _permit = permit;
-            verifier.verify(&request, &body, &epochs, now)
-        });
-        let verified = match checked.await.map_err(|_| broken_off())? {
+        let verified = match place.check(screened).await.ok_or_else(broken_off)? {
             Ok(verified) => verified,
             Err(e) => return Err(self.refused(&id, e).await?),
         };
-        match self.store.consume(&verified, stored.reuse).await? {
+        match self.store.consume(&verified, reuse).await? {
             Consumed::First => Ok(Taken::Accepted),
             Consumed::Replayed => Err(replayed()),
             // The transaction that found it spent has counted the try.
@@ -373,11 +364,10 @@ impl Desk {
 /// A presentation that has come as far as its proof.
 struct ProofCheck {
     id: String,
-    stored: StoredRequest,
-    body: Vec<u8>,
-    epochs: Arc<AcceptedEpochs>,
-    permit: OwnedSemaphorePermit,
-    now: Timestamp,
+    screened: Screened,
+    reuse: Reuse,
+    turn: Turn,
+    place: Place,
 }
 
 /// Compares hashes of tokens in constant time.
@@ -402,7 +392,7 @@ fn not_expired(request: &Request, now: Timestamp) -> Result<(), DeskError> {
 }
 
 /// The epoch that the presentation names, if it is unknown because it is newer than all that are known.
-fn newer(screened: &Result<(), VerifyError>, epochs: &AcceptedEpochs) -> Option<u64> {
+fn newer(screened: &Result<Screened, VerifyError>, epochs: &AcceptedEpochs) -> Option<u64> {
     match screened {
         Err(VerifyError::Unacceptable(Unacceptable::EpochUnknown(epoch))) => {
             Some(*epoch).filter(|epoch| epochs.newest().is_none_or(|newest| *epoch > newest.epoch))

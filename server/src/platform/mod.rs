@@ -1,5 +1,6 @@
 //! A platform's side: its keys, its requests (contract §5, `platform …`) and its service (contract §8).
 
+mod checker;
 mod counts;
 mod described;
 pub(crate) mod desk;
@@ -13,6 +14,7 @@ mod restore;
 mod routes;
 mod service;
 mod store;
+mod turns;
 mod waiting;
 
 pub use inspect::{Inspection, inspect};

@@ -129,3 +129,52 @@ fn accepted_or_declined_but_not_both() {
     }
     served.stop();
 }
+
+/// Answers to one request are judged one after the other: five tries are five checks, however many come at once.
+#[test]
+fn five_tries_are_five() {
+    let mut world = World::new(358);
+    let served = world.serve();
+    for round in 0..rounds().min(5) {
+        let asked = served.ask(ACCOUNT);
+        let mut bad = world.present(&asked.request, 3, round as u64);
+        bad.pseudonym += veilpass_protocol::field::Fr::from(1u64);
+        let answers: Vec<_> = (0..THREADS).map(|_| (&asked, bad.clone())).collect();
+        let expected = BTreeMap::from([
+            ("403 proof_invalid invalid_proof".to_owned(), 5),
+            ("409 request_replayed unacceptable".to_owned(), THREADS - 5),
+        ]);
+        assert_eq!(race(&served, &answers), expected, "round {round}");
+        assert_eq!(served.result(&asked), json!({"state": "refused", "code": "proof_invalid"}));
+    }
+    served.stop();
+}
+
+/// Under load proofs are checked together: a bad one spoils no other.
+#[test]
+fn everybody_has_their_own_outcome() {
+    let mut world = World::new(359);
+    let served = world.serve();
+    for _ in 0..rounds().min(5) {
+        let asked: Vec<Asked> = (0..THREADS).map(|_| served.ask(ACCOUNT)).collect();
+        let answers = asked.iter().enumerate().map(|(n, asked)| {
+            let mut answer = world.present(&asked.request, 3, n as u64);
+            if n % 5 == 0 {
+                answer.pseudonym += veilpass_protocol::field::Fr::from(1000u64);
+            }
+            (asked, answer)
+        });
+        let answers: Vec<_> = answers.collect();
+        let bad = THREADS.div_ceil(5);
+        let expected = BTreeMap::from([
+            ("received".to_owned(), THREADS - bad),
+            ("403 proof_invalid invalid_proof".to_owned(), bad),
+        ]);
+        assert_eq!(race(&served, &answers), expected);
+        for (n, asked) in asked.iter().enumerate() {
+            let state = if n % 5 == 0 { "pending" } else { "accepted" };
+            assert_eq!(served.result(asked)["state"], state, "{n}");
+        }
+    }
+    served.stop();
+}
