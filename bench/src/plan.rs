@@ -3,7 +3,7 @@
 use crate::error::BenchError;
 use crate::measure::{Effort, thread_counts};
 use crate::peak::{Child, Probe};
-use crate::proving::{Ahead, Setting};
+use crate::proving::Setting;
 use crate::report::{Entry, Report, Sizes};
 use crate::semaphore::{self, Semaphore};
 use crate::verifying::{BATCHES, Checks, LARGEST};
@@ -182,8 +182,6 @@ pub fn run(options: &Options, tell: &mut dyn FnMut(Event<'_>)) -> Result<Report,
     let checks = &Checks::new(&mut proving)?;
     let proving = &proving;
 
-    let ahead = &Ahead::default();
-
     let mut plan = Plan::default();
     // What can fail for reasons outside comes first: nobody wants to wait for that.
     if options.compare.contains(&Compare::Semaphore) {
@@ -196,11 +194,9 @@ pub fn run(options: &Options, tell: &mut dyn FnMut(Event<'_>)) -> Result<Report,
     plan.measure("rows", 0.0, |_| Ok(rows::rows()));
     for &threads in counts {
         let on = on(threads);
-        plan.measure(format!("the key, {on}"), budget.key, move |effort| {
-            proving.loading(threads, effort, ahead)
-        });
+        plan.measure(format!("the key, {on}"), budget.key, move |effort| proving.loading(threads, effort));
         plan.measure(format!("proofs, {on}"), budget.proofs, move |effort| {
-            proving.measure(threads, effort, with_ark, ahead)
+            proving.measure(threads, effort, with_ark)
         });
     }
     plan.measure("checks, 1 thread", budget.checks, move |effort| checks.compared(LARGEST, effort, with_ark));

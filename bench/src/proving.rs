@@ -8,22 +8,13 @@ use crate::report::{Entry, Impl};
 use ark_bn254::Fr;
 use ark_ff::UniformRand;
 use std::hint::black_box;
-use std::sync::{Mutex, MutexGuard};
 use veilpass_circuits::Witness;
 use veilpass_kernels::Machine;
 use veilpass_params::{ProvingKey, dev};
 use veilpass_protocol::request::Request;
 use veilpass_protocol::statement::Statement;
-use veilpass_prover::groth16::{Engine, KeyFile, PreparedProvingKey, Prover, Session};
+use veilpass_prover::groth16::{Engine, KeyFile, PreparedProvingKey, Prover};
 use veilpass_verifier::{PreparedKey, Proof};
-
-/// A session that has looked ahead, which [`Setting::loading`] leaves for [`Setting::measure`]: looking ahead
-/// takes seconds where there are no wide instructions.
-pub type Ahead<'a> = Mutex<Option<Session<'a>>>;
-
-fn held<'l, 'a>(ahead: &'l Ahead<'a>) -> Result<MutexGuard<'l, Option<Session<'a>>>, BenchError> {
-    ahead.lock().map_err(|_| BenchError::Wrong("a session that is left over"))
-}
 
 /// A loaded key, a holder and requests of two platforms, from which every measurement begins.
 pub struct Setting {
@@ -83,18 +74,11 @@ impl Setting {
     }
 
     /// Everything that the engine can do.
-    fn ours<'a>(&'a self, ahead: &Ahead<'a>) -> Result<Vec<Subject<'a>>, BenchError> {
+    fn ours(&self) -> Result<Vec<Subject<'_>>, BenchError> {
         let mut subjects = vec![self.cold("prove_cold", &self.engine), self.cold_checked()];
         subjects.push(self.cold("prove_cold_unprepared", &self.unprepared));
         subjects.extend(self.portable.as_ref().map(|engine| self.cold("prove_cold_portable", engine)));
-        let ahead = match held(ahead)?.take() {
-            Some(session) => session,
-            None => self.looked_ahead()?,
-        };
-        let plain = self.engine.session(&self.claim.0, &self.claim.1)?;
-        subjects.push(self.new_platform("prove_new_platform", ahead));
-        subjects.push(self.new_platform("prove_new_platform_plain", plain));
-        subjects.extend([self.prepare(), self.repeat()?, self.repeat_checked()?]);
+        subjects.extend([self.prepare(), self.prepare_another()?, self.repeat()?, self.repeat_checked()?]);
         Ok(subjects)
     }
 
@@ -120,26 +104,6 @@ impl Setting {
         })
     }
 
-    /// `prove_new_platform`: from one platform to another in the same epoch, request to 128 bytes, without the check
-    /// of the finished proof, by a session that looked ahead; `prove_new_platform_plain`: by one that did not.
-    fn new_platform<'a>(&'a self, name: &str, mut session: Session<'a>) -> Subject<'a> {
-        let mut rng = rng(5);
-        let mut others = self.requests.iter().skip(1).cycle();
-        Subject::new(name, Impl::Veilpass, move || {
-            let request = others.next().ok_or(BenchError::Wrong("a list without an end"))?;
-            let (statement, witness) = self.holder.claim(request)?;
-            session.turn_to(&statement, &witness)?;
-            black_box(session.prove_unchecked(&mut rng)?);
-            Ok(())
-        })
-    }
-
-    fn looked_ahead(&self) -> Result<Session<'_>, BenchError> {
-        let mut session = self.engine.session(&self.claim.0, &self.claim.1)?;
-        session.look_ahead();
-        Ok(session)
-    }
-
     /// `prepare`: credential, path and request to a checked state to which only the challenge is missing.
     fn prepare(&self) -> Subject<'_> {
         let mut rng = rng(6);
@@ -148,6 +112,20 @@ impl Setting {
             black_box(self.engine.prepare(&statement, &witness, &mut rng)?);
             Ok(())
         })
+    }
+
+    /// `prepare_another`: from one platform to another in the same epoch, request to a checked state as it is kept.
+    fn prepare_another(&self) -> Result<Subject<'_>, BenchError> {
+        let mut rng = rng(5);
+        let mut session = self.engine.session(&self.claim.0, &self.claim.1)?;
+        let mut others = self.requests.iter().skip(1).cycle();
+        Ok(Subject::new("prepare_another", Impl::Veilpass, move || {
+            let request = others.next().ok_or(BenchError::Wrong("a list without an end"))?;
+            let (statement, witness) = self.holder.claim(request)?;
+            session.turn_to(&statement, &witness)?;
+            black_box(session.prepare_to_keep(&mut rng)?.to_bytes());
+            Ok(())
+        }))
     }
 
     /// `present_repeat`: prepared state and a new challenge to 128 bytes.
@@ -176,14 +154,8 @@ impl Setting {
     }
 
     /// Ours and, where it is asked for, arkworks' on the same statement, in alternation.
-    pub fn measure<'a>(
-        &'a self,
-        threads: usize,
-        effort: Effort,
-        with_ark: bool,
-        ahead: &Ahead<'a>,
-    ) -> Result<Vec<Entry>, BenchError> {
-        let mut subjects = self.ours(ahead)?;
+    pub fn measure(&self, threads: usize, effort: Effort, with_ark: bool) -> Result<Vec<Entry>, BenchError> {
+        let mut subjects = self.ours()?;
         if with_ark {
             let (statement, witness) = &self.claim;
             subjects.push(ark::cold(self.key.groth16(), statement, witness));
@@ -193,14 +165,8 @@ impl Setting {
 
     /// `key_load`: the file of the proving key, read and checked. `key_prepare`: its prepared form made, once for a key
     /// file; `key_load_prepared`: the file of that, read and checked. `key_tables`: the engine's tables of it, which
-    /// are made once in a process. `look_ahead`: a session begun and made ready for many platforms, once for each
-    /// holder and epoch.
-    pub fn loading<'a>(
-        &'a self,
-        threads: usize,
-        effort: Effort,
-        left: &Ahead<'a>,
-    ) -> Result<Vec<Entry>, BenchError> {
+    /// are made once in a process.
+    pub fn loading(&self, threads: usize, effort: Effort) -> Result<Vec<Entry>, BenchError> {
         let name = KeyFile::of(dev::proving_key_bytes());
         let read = move || PreparedProvingKey::from_bytes(&self.prepared, self.key.verifying_key(), name);
         let load = Subject::new("key_load", Impl::Veilpass, || {
@@ -222,14 +188,10 @@ impl Setting {
             black_box(PreparedProvingKey::new(&self.key));
             Ok(())
         });
-        let ahead = Subject::new("look_ahead", Impl::Veilpass, || {
-            *held(left)? = Some(self.looked_ahead()?);
-            Ok(())
-        });
         let half = effort.share(0.5);
         let mut entries = alternate(threads, half, vec![load, load_prepared, tables])?;
         let few = Effort { at_least: half.at_least.min(2), ..half };
-        entries.extend(alternate(threads, few, vec![prepare, ahead])?);
+        entries.extend(alternate(threads, few, vec![prepare])?);
         Ok(entries)
     }
 }

@@ -90,12 +90,11 @@ pub struct Report {
 
 /// Numerator and denominator of each ratio: name, implementation, threads.
 type Side = (&'static str, Impl, usize);
-const RATIOS: [(&str, Side, Side); 7] = [
+const RATIOS: [(&str, Side, Side); 6] = [
     ("prove_cold_1t", ("prove_cold", Impl::Veilpass, 1), ("prove_cold", Impl::Ark, 1)),
     ("prove_cold_2t", ("prove_cold", Impl::Veilpass, 2), ("prove_cold", Impl::Ark, 2)),
     ("present_repeat", ("present_repeat", Impl::Veilpass, 1), ("prove_cold", Impl::Ark, 1)),
     ("present_repeat_checked", ("present_repeat_checked", Impl::Veilpass, 1), ("prove_cold", Impl::Ark, 1)),
-    ("prove_new_platform", ("prove_new_platform", Impl::Veilpass, 1), ("prove_cold", Impl::Veilpass, 1)),
     ("verify_single", ("verify_single", Impl::Veilpass, 1), ("verify_single", Impl::Ark, 1)),
     ("verify_batch_1024", ("verify_batch_1024", Impl::Veilpass, 1), ("verify_single", Impl::Ark, 1)),
 ];
@@ -196,7 +195,6 @@ mod tests {
         expected.sort_unstable();
         assert_eq!(names, expected);
         assert_eq!(report.ratios["prove_cold_1t"], 0.25);
-        assert_eq!(report.ratios["prove_new_platform"], 1.0);
         let mut partly = Report::new(true);
         partly.find_ratios();
         assert!(partly.ratios.is_empty(), "nothing is made up");

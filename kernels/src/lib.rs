@@ -21,8 +21,6 @@ mod ifma;
 mod inverse;
 mod lanes;
 #[cfg(feature = "sums")]
-mod matrix;
-#[cfg(feature = "sums")]
 mod msm;
 #[cfg(feature = "sums")]
 mod multiply;
@@ -44,8 +42,6 @@ pub use field::Field;
 #[cfg(feature = "sums")]
 pub use inverse::{Invert, invert_all};
 pub use lanes::{Backend, Block, LANES, Lanes, Line, Machine, Slack, Task};
-#[cfg(feature = "sums")]
-pub use matrix::Matrix;
 #[cfg(feature = "sums")]
 pub use msm::FixedBases;
 #[cfg(feature = "sums")]

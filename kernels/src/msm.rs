@@ -75,15 +75,6 @@ where
         size_of_val(&*self.multiples) + size_of_val(&*self.places)
     }
 
-    /// The points `first..first + count` again, as they were given.
-    pub fn points(&self, first: usize, count: usize) -> Vec<G::Affine> {
-        let places = self.places.iter().skip(first).take(count);
-        let present = places.clone().map(Option::is_some).collect();
-        let points = places.flatten().map(|point| self.multiples[*point as usize * self.windows]);
-        let segments = Segments { points: points.collect(), present };
-        G::to_ark(self.machine, ToArk { segments: &segments })
-    }
-
     /// `Σ sᵢ·Pᵢ`; scalars that are missing count as zero, those beyond are not read.
     pub fn sum(&self, scalars: &[Fr]) -> Projective<G> {
         let buckets = 1usize << (self.window - 1);

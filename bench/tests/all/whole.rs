@@ -47,9 +47,7 @@ fn a_run_gives_a_report_a_page_and_pictures() {
         ("prove_cold", Impl::Veilpass),
         ("prove_cold_unprepared", Impl::Veilpass),
         ("prove_cold_checked", Impl::Veilpass),
-        ("look_ahead", Impl::Veilpass),
-        ("prove_new_platform", Impl::Veilpass),
-        ("prove_new_platform_plain", Impl::Veilpass),
+        ("prepare_another", Impl::Veilpass),
         ("prepare", Impl::Veilpass),
         ("present_repeat", Impl::Veilpass),
         ("present_repeat_checked", Impl::Veilpass),
@@ -74,14 +72,8 @@ fn a_run_gives_a_report_a_page_and_pictures() {
     assert_eq!(names.len(), all, "each figure stands there once");
     let ratios: Vec<&str> = report.ratios.keys().map(String::as_str).collect();
     // On one thread all but one.
-    let expected = [
-        "present_repeat",
-        "present_repeat_checked",
-        "prove_cold_1t",
-        "prove_new_platform",
-        "verify_batch_1024",
-        "verify_single",
-    ];
+    let expected =
+        ["present_repeat", "present_repeat_checked", "prove_cold_1t", "verify_batch_1024", "verify_single"];
     assert_eq!(ratios, expected);
     assert_eq!((report.sizes.proof, report.sizes.presentation), (128, 201));
     assert_eq!(report.fits.len(), 3);

@@ -1,6 +1,6 @@
 //! Transforms against ark-poly's, products of matrices against the definition.
 
-use crate::{Domain, Machine, Matrix};
+use crate::{Domain, Machine};
 use ark_bn254::Fr;
 use ark_ff::{AdditiveGroup, FftField, Field, UniformRand};
 use ark_poly::{EvaluationDomain, Radix2EvaluationDomain};
@@ -42,37 +42,5 @@ fn transforms_equal_ark() {
 fn other_sizes_are_refused() {
     for n in [0, 1, 32, 63, 65, 96, 1 << 28] {
         assert!(Domain::new(Machine::portable(), n).is_none(), "{n}");
-    }
-}
-
-#[test]
-fn products_of_matrices_are_sums_of_products() {
-    let mut rng = StdRng::seed_from_u64(12);
-    for (rows, columns) in [(0, 0), (1, 1), (3, 16), (8, 17), (17, 1), (40, 65), (250, 250)] {
-        for kind in 0..3 {
-            let mut number = |i: usize| match kind {
-                0 => -Fr::ONE,
-                1 => Fr::from(u64::from(i % 7 == 3)),
-                _ => Fr::rand(&mut rng),
-            };
-            let entries: Vec<Fr> = (0..rows * columns).map(&mut number).collect();
-            let x: Vec<Fr> = (0..columns).map(&mut number).collect();
-            for length in [0, columns / 2, columns] {
-                let product = |row: &[Fr]| row.iter().zip(&x[..length]).map(|(a, b)| *a * b).sum();
-                let slow: Vec<Fr> = entries.chunks(columns.max(1)).map(product).collect();
-                for machine in Machine::all() {
-                    let matrix = Matrix::new(machine, columns, &entries);
-                    assert_eq!(
-                        matrix.times(&x[..length]),
-                        slow,
-                        "{} {rows} {columns} {length}",
-                        machine.name()
-                    );
-                    // What is beyond the columns counts for nothing.
-                    let more = [&x[..], &[Fr::ONE; 20]].concat();
-                    assert!(length < columns || matrix.times(&more) == slow);
-                }
-            }
-        }
     }
 }

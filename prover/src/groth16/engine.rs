@@ -12,7 +12,6 @@
 use super::blinding::{BlindingKey, Unblinded, blinded};
 use super::key::PreparedProvingKey;
 use super::once::Once;
-use super::openings::Lagrange;
 use super::prepared::Prepared;
 use super::quotient::{Quotient, with_inputs};
 use super::session::Session;
@@ -53,7 +52,6 @@ pub struct Engine {
     challenge: OnceLock<Comb<G1>>,
     rooms: Rooms,
     tables: Once<Tables>,
-    lagrange: Once<Lagrange>,
 }
 
 /// Multiples of the key's points, about 30 MB.
@@ -117,7 +115,6 @@ impl Engine {
             bases: Mutex::new(Some(bases)),
             rooms: Rooms::default(),
             tables: Once::new(),
-            lagrange: Once::new(),
         })
     }
 
@@ -221,32 +218,6 @@ impl Engine {
         scalars.resize(dimensions().wires, Fr::default());
         scalars.extend_from_slice(h);
         self.tables().c.sum(&scalars)
-    }
-
-    /// The points of wires in A, B and C.
-    pub(super) fn points_of(&self, wires: &[usize]) -> (Vec<G1Affine>, Vec<G2Affine>, Vec<G1Affine>) {
-        fn of<P: Copy>(points: &[P], wires: &[usize]) -> Vec<P> {
-            wires.iter().filter_map(|wire| points.get(*wire).copied()).collect()
-        }
-        let (tables, count) = (self.tables(), dimensions().wires);
-        let (a, b, c) = (&tables.a.points(0, count), &tables.b.points(0, count), &tables.c.points(0, count));
-        (of(a, wires), of(b, wires), of(c, wires))
-    }
-
-    /// Where sums are made.
-    pub(super) fn rooms(&self) -> &Rooms {
-        &self.rooms
-    }
-
-    /// Points for sessions that turn often, made when the first of them asks.
-    pub(super) fn lagrange(&self) -> &Lagrange {
-        self.lagrange.get_or_make(|| {
-            let h = self.tables().c.points(dimensions().wires, usize::MAX);
-            match Lagrange::new(self.machine, &h, self.quotient.basis()) {
-                Some(lagrange) => lagrange,
-                None => unreachable!("there are roots of unity for the circuit's domain"),
-            }
-        })
     }
 
     /// Multiples of δ.

@@ -9,7 +9,6 @@ mod engine;
 mod kept;
 mod key;
 mod once;
-mod openings;
 pub(crate) mod prepared;
 mod quotient;
 mod rerandomise;

@@ -56,11 +56,6 @@ impl Quotient {
         })
     }
 
-    /// The form in which H comes out.
-    pub fn basis(&self) -> Basis {
-        self.basis
-    }
-
     /// Interpolates.
     pub fn polynomials(&self, rows: &RowValues) -> Polynomials {
         let products = || rows.a.iter().zip(rows.b.iter()).map(|(a, b)| *a * b).collect::<Vec<Fr>>();

@@ -24,9 +24,6 @@ pub(super) struct Spectrum {
     pub machine: Machine,
     pub n: usize,
     pub n_inverse: Fr,
-    pub zeta: Fr,
-    /// `ωⁱ`.
-    pub roots: Vec<Fr>,
     /// `ωⁱ` for i < n/2.
     powers: Vec<Recoded>,
     /// `−ζ^(−i)/(2n)`.
@@ -37,12 +34,11 @@ impl Spectrum {
     /// `None` if the field has no root of unity of order 2n.
     pub fn new(machine: Machine, n: usize) -> Option<Spectrum> {
         let zeta = Fr::get_root_of_unity(2 * n as u64)?;
-        let roots: Vec<Fr> = geometric(Fr::ONE, zeta.square(), n).collect();
-        let powers = roots.iter().take(n / 2).map(Recoded::new).collect();
+        let powers = geometric(Fr::ONE, zeta.square(), n / 2).map(|root| Recoded::new(&root)).collect();
         let n_inverse = Fr::from(n as u64).inverse()?;
         let first = -n_inverse * Fr::from(2u8).inverse()?;
         let twist = geometric(first, zeta.inverse()?, n).map(|x| Recoded::new(&x)).collect();
-        Some(Spectrum { machine, n, n_inverse, zeta, roots, powers, twist })
+        Some(Spectrum { machine, n, n_inverse, powers, twist })
     }
 
     /// `n·[ℓₛ]` from the `[Xʲ]`.
@@ -53,13 +49,6 @@ impl Spectrum {
     /// `−½·[ℓ′ᵢ]` from the `[Xʲ]`.
     pub fn on_odd(&self, powers: &[G1Projective]) -> Vec<G1Projective> {
         self.backward(&self.times(&self.padded(powers), &self.twist))
-    }
-
-    /// The `[Xʲ]` from all `−½·[ℓ′ᵢ]`.
-    pub fn powers(&self, odd: &[G1Projective]) -> Vec<G1Projective> {
-        let back: Vec<Recoded> =
-            geometric(-Fr::from(2u8), self.zeta, self.n).map(|x| Recoded::new(&x)).collect();
-        self.times(&self.forward(odd), &back)
     }
 
     /// The points, and infinity up to n of them.
