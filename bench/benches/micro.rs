@@ -10,7 +10,7 @@ use light_poseidon::{Poseidon, PoseidonHasher};
 use std::hint::black_box;
 use std::num::NonZeroUsize;
 use veilpass_bench::fixture::{Holder, dev_key, rng};
-use veilpass_circuits::{assign, native_check, shape};
+use veilpass_circuits::{Attest, Circuit, native_check};
 use veilpass_protocol::poseidon::{hash, hash_eights};
 use veilpass_protocol::tree::{Tree, node};
 use veilpass_prover::groth16::{Engine, Prover};
@@ -95,8 +95,8 @@ fn statement(c: &mut Criterion) {
     group.bench_function("claim", |b| b.iter(|| holder.claim(black_box(&request))));
     group.bench_function("native_check", |b| b.iter(|| native_check(black_box(&statement), &witness)));
     group.bench_function("assign", |b| b.iter(|| assign(black_box(&statement), &witness)));
-    let assignment = assign(&statement, &witness);
-    group.bench_function("all_rows", |b| b.iter(|| shape().failing_clause(black_box(&assignment))));
+    let assignment = Attest.assign(&statement, &witness);
+    group.bench_function("all_rows", |b| b.iter(|| Attest.shape().failing_clause(black_box(&assignment))));
     group.finish();
 
     let mut group = c.benchmark_group("proof");

@@ -14,7 +14,7 @@ use ark_relations::gr1cs::ConstraintSynthesizer;
 use ark_serialize::{CanonicalDeserialize, CanonicalSerialize};
 use rand::rngs::StdRng;
 use std::hint::black_box;
-use veilpass_circuits::{Attest, Witness};
+use veilpass_circuits::{Attest, Synthesis, Witness};
 use veilpass_protocol::presentation::PROOF_BYTES;
 use veilpass_protocol::statement::Statement;
 
@@ -49,7 +49,7 @@ pub fn verify(
 pub fn cold<'a>(key: &'a ProvingKey<Bn254>, statement: &'a Statement, witness: &'a Witness) -> Subject<'a> {
     let mut rng = rng(2);
     Subject::new("prove_cold", Impl::Ark, move || {
-        black_box(prove(key, Attest::new(statement.clone(), witness.clone()), &mut rng)?);
+        black_box(prove(key, Synthesis::new(&Attest, statement, witness), &mut rng)?);
         Ok(())
     })
 }

@@ -108,7 +108,7 @@ impl Holder {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use veilpass_circuits::circuit_check;
+    use veilpass_circuits::{Attest, Circuit};
 
     #[test]
     fn what_is_measured_is_true() {
@@ -117,7 +117,7 @@ mod tests {
         let requests = [holder.request("forum.example").unwrap(), holder.request("forum.example").unwrap()];
         let claims = requests.each_ref().map(|request| holder.claim(request).unwrap());
         for (statement, witness) in &claims {
-            assert_eq!(circuit_check(statement, witness), Ok(()));
+            assert_eq!(Attest.check(statement, witness), Ok(()));
         }
         assert_ne!(claims[0].0.challenge, claims[1].0.challenge);
         assert_eq!(claims[0].0.pseudonym, claims[1].0.pseudonym, "the same platform on the same day");

@@ -9,7 +9,7 @@ use crate::stats::Summary;
 use std::hint::black_box;
 use std::path::PathBuf;
 use std::process::Command;
-use veilpass_circuits::Attest;
+use veilpass_circuits::{Attest, Synthesis};
 use veilpass_protocol::field::Fr;
 use veilpass_protocol::tree::Tree;
 use veilpass_prover::groth16::{Engine, Prover};
@@ -77,7 +77,11 @@ impl Probe {
             Probe::ProveArk => {
                 let key = dev_key()?;
                 let (statement, witness) = claim(key.circuit_id())?;
-                black_box(ark::prove(key.groth16(), Attest::new(statement, witness), &mut rng(8))?);
+                black_box(ark::prove(
+                    key.groth16(),
+                    Synthesis::new(&Attest, &statement, &witness),
+                    &mut rng(8),
+                )?);
             }
             Probe::Tree => {
                 black_box(Tree::from_leaves((0..1 << 20).map(|i: u64| Fr::from(i)).collect()).root());

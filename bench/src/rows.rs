@@ -2,11 +2,12 @@
 
 use crate::report::{Entry, Impl};
 use crate::stats::Summary;
-use veilpass_circuits::{Clause, Shape, shape};
+use veilpass_circuits::attest::clauses;
+use veilpass_circuits::{Attest, Circuit, Shape};
 
 /// `rows`, `rows_<gadget>` and `rows_<clause>` of `attest-v1`. Gadgets add up to the whole, and so do clauses.
 pub fn rows() -> Vec<Entry> {
-    of(shape())
+    of(Attest.shape())
 }
 
 /// The same of any circuit.
@@ -21,7 +22,7 @@ pub fn of(shape: &Shape) -> Vec<Entry> {
     let mut entries = vec![entry("rows".into(), shape.rows())];
     let gadgets = shape.stats().gadgets.into_iter();
     entries.extend(gadgets.map(|line| entry(format!("rows_{}", line.name), line.rows)));
-    let clauses = Clause::ALL.iter().map(|clause| {
+    let clauses = clauses::ALL.iter().map(|clause| {
         let count = shape.tags().iter().filter(|tag| tag.clause == *clause).count();
         (clause, count)
     });
@@ -32,7 +33,6 @@ pub fn of(shape: &Shape) -> Vec<Entry> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use veilpass_circuits::Gadget;
 
     #[test]
     fn gadgets_and_clauses_add_up() {
@@ -41,8 +41,8 @@ mod tests {
             rows.iter().filter(|e| names.contains(&e.name)).map(|e| e.summary.median).sum()
         };
         let whole = rows[0].summary.median;
-        assert_eq!(whole, shape().rows() as f64);
-        assert_eq!(sum(Gadget::ALL.iter().map(|g| format!("rows_{g}")).collect()), whole);
-        assert_eq!(sum(Clause::ALL.iter().map(|c| format!("rows_{c}")).collect()), whole);
+        assert_eq!(whole, Attest.shape().rows() as f64);
+        assert_eq!(sum(Attest.ledger().iter().map(|g| format!("rows_{g}")).collect()), whole);
+        assert_eq!(sum(clauses::ALL.iter().map(|c| format!("rows_{c}")).collect()), whole);
     }
 }

@@ -3,10 +3,11 @@
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | [`attest`] | the circuit, its private inputs, the plain check |
+//! | [`circuit`] | the trait of a circuit, and a circuit as arkworks takes it |
+//! | [`builder`] | linear combinations that carry their values, rows that know their clause |
 //! | [`gadgets`] | Poseidon, membership, ranges, sets: each enforces all that its name says |
-//! | [`system`] | linear combinations that carry their values, rows that know their clause |
-//! | [`mod@shape`] | the matrices, extracted once; counts, digest and ledger |
+//! | [`mod@shape`] | the matrices with counts, digest and ledger |
+//! | [`attest`] | the circuit `attest-v1`, its private inputs, the plain check |
 //! | [`audit`] | mechanical checks of any constraint matrices: mutated wires, undetermined wires |
 //!
 //! Why each clause is enforced by its rows: `docs/notes/statement.md`.
@@ -15,11 +16,10 @@
 
 pub mod attest;
 pub mod audit;
-pub mod clause;
-pub mod gadgets;
-pub mod shape;
-pub mod system;
+mod core;
 
-pub use attest::{Attest, Witness, assign, assign_rows, circuit_check, native_check};
-pub use clause::{Clause, Gadget};
-pub use shape::{Dimensions, Shape, Stats, dimensions, shape};
+pub use crate::core::circuit::{Circuit, Synthesis};
+pub use crate::core::clause::{Clause, Tag};
+pub use crate::core::shape::{Dimensions, Shape, Stats};
+pub use crate::core::{builder, circuit, gadgets, shape};
+pub use attest::{Attest, Witness, native_check};

@@ -12,9 +12,9 @@ use std::path::{Path, PathBuf};
 use veilpass_circuits::attest::agreement::{Agreement, agreement};
 use veilpass_circuits::attest::audit as attest;
 use veilpass_circuits::attest::controls::{self, Outcome};
-use veilpass_circuits::attest::wire_names;
 use veilpass_circuits::audit::{Accepted, Engine, EngineReport, Kind, Report, Subject, Unsatisfied, audit};
 use veilpass_circuits::shape::Matrices;
+use veilpass_circuits::{Attest, Circuit};
 use veilpass_params::circom::{FormatError, read_r1cs, read_sym, read_wtns};
 
 /// What to look at, and how long.
@@ -75,7 +75,7 @@ fn own(arguments: &Audit, bar: &ProgressBar) -> Result<Answer, Failure> {
         }
     });
     let statements = Statements { same_shape, agreement, controls: outcomes };
-    let wires: BTreeMap<usize, String> = wire_names().into_iter().enumerate().collect();
+    let wires: BTreeMap<usize, String> = Attest.wire_names().into_iter().enumerate().collect();
     let names = Names { wires, labels: BTreeMap::new(), inputs_from: InputsFrom::Statement };
     Ok(Answer::new("attest-v1".to_owned(), subject.matrices, seed, report, &names, Some(statements)))
 }

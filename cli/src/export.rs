@@ -7,8 +7,8 @@ use crate::outcome::{Failure, Reply};
 use clap::{Args, ValueEnum};
 use serde_json::json;
 use std::path::PathBuf;
-use veilpass_circuits::attest::{PRIVATE_INPUTS, wire_names};
-use veilpass_circuits::{assign, shape};
+use veilpass_circuits::attest::PRIVATE_INPUTS;
+use veilpass_circuits::{Attest, Circuit};
 use veilpass_params::circom::{R1cs, symbols, write_r1cs, write_sym, write_wtns};
 use veilpass_params::snarkjs;
 use veilpass_server::files::{Access, make_folder, write};
@@ -59,8 +59,8 @@ pub fn run(export: &Export) -> Result<Reply, Failure> {
             Reply::new(&json!({"file": file}), format!("{}", file.display()))
         }
         (Format::R1cs, None, None) => {
-            let r1cs = R1cs::new(shape().matrices().clone(), PRIVATE_INPUTS);
-            let names = write_sym(&symbols(&wire_names()));
+            let r1cs = R1cs::new(Attest.shape().matrices().clone(), PRIVATE_INPUTS);
+            let names = write_sym(&symbols(&Attest.wire_names()));
             let files = [
                 file("attest-v1.r1cs", &write_r1cs(&r1cs), Access::Public)?,
                 file("attest-v1.sym", names.as_bytes(), Access::Public)?,
@@ -77,8 +77,8 @@ pub fn run(export: &Export) -> Result<Reply, Failure> {
         (Format::Wtns, None, Some(input)) => {
             let claim = eval::claim(&read(input)?);
             let (statement, witness) = claim.map_err(|e| Failure::refused(e.code(), e.detail()))?;
-            let assignment = assign(&statement, &witness);
-            if let Some(clause) = shape().failing_clause(&assignment) {
+            let assignment = Attest.assign(&statement, &witness);
+            if let Some(clause) = Attest.shape().failing_clause(&assignment) {
                 return Err(Failure::refused("not_satisfied", format!("clause {clause} does not hold")));
             }
             let file = file("attest-v1.wtns", &write_wtns(&assignment), Access::Private)?;

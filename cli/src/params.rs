@@ -11,7 +11,7 @@ use rand::rngs::OsRng;
 use serde::Serialize;
 use serde_json::json;
 use std::path::PathBuf;
-use veilpass_circuits::{Stats, shape};
+use veilpass_circuits::{Attest, Circuit, Stats};
 use veilpass_params::{inspect, setup};
 use veilpass_protocol::circuit_id::CircuitId;
 use veilpass_server::files::{Access, make_folder, write};
@@ -75,14 +75,14 @@ pub fn run(command: Params) -> Result<Reply, Failure> {
         Params::Stats => {
             let key = VerifyingKey::from_bytes(&verifying_key(None)?);
             let key = key.map_err(|e| Failure::refused(e.code(), &e))?;
-            let stats = shape().stats();
+            let stats = Attest.shape().stats();
             let value = StatsReply { circuit: "attest-v1", circuit_id: key.circuit_id(), stats };
             let stats = &value.stats;
             let mut text =
                 format!("attest-v1: {} rows, {} wires, domain {}\n", stats.rows, stats.wires, stats.domain);
             for g in &stats.gadgets {
                 let clauses: Vec<&str> = g.clauses.iter().map(|c| c.as_str()).collect();
-                text += &format!("  {:<12} {:>5}  {}\n", g.name.as_str(), g.rows, clauses.join(" "));
+                text += &format!("  {:<12} {:>5}  {}\n", g.name, g.rows, clauses.join(" "));
             }
             Reply::new(&value, text.trim_end())
         }

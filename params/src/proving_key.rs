@@ -11,7 +11,7 @@ use ark_ec::pairing::Pairing;
 use ark_ec::{AffineRepr, CurveGroup};
 use ark_serialize::CanonicalSerialize;
 use rayon::prelude::*;
-use veilpass_circuits::{Dimensions, dimensions};
+use veilpass_circuits::{Attest, Circuit, Dimensions};
 use veilpass_protocol::circuit_id::CircuitId;
 use veilpass_protocol::statement::INPUTS;
 use veilpass_verifier::points::{PointFault, read_g1, read_g2};
@@ -85,8 +85,8 @@ struct Sizes {
 
 impl Sizes {
     fn of_circuit() -> Sizes {
-        let Dimensions { wires, inputs, .. } = dimensions();
-        Sizes { wires, private: wires - inputs, h: dimensions().domain() - 1 }
+        let Dimensions { wires, inputs, .. } = Attest.dimensions();
+        Sizes { wires, private: wires - inputs, h: Attest.dimensions().domain() - 1 }
     }
 
     /// Bytes after the verifying key: β₁, δ₁, five vectors with their counts.

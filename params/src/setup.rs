@@ -11,7 +11,7 @@ use ark_relations::gr1cs::{
 };
 use rand::{CryptoRng, RngCore};
 use std::fmt;
-use veilpass_circuits::{Attest, shape};
+use veilpass_circuits::{Attest, Circuit, Synthesis};
 use veilpass_protocol::statement::INPUTS;
 use veilpass_verifier::Origin;
 use zeroize::Zeroizing;
@@ -81,7 +81,7 @@ pub fn setup<R: RngCore + CryptoRng>(
     let [alpha, beta, gamma, delta] = [(); 4].map(|()| Zeroizing::new(nonzero(rng)));
     let (g1, g2) = (G1Projective::generator(), G2Projective::generator());
     let groth16 = Groth16::<Bn254>::generate_parameters_with_qap(
-        Attest::blank(),
+        Synthesis::blank(&Attest),
         *alpha,
         *beta,
         *gamma,
@@ -114,7 +114,7 @@ fn nonzero<R: RngCore + CryptoRng>(rng: &mut R) -> Fr {
 /// S14 on the matrices: the challenge is in none of them, so that the QAP gives it one row of its own
 /// and nothing else; every other wire is in some row.
 fn check_challenge() -> Result<(), SetupError> {
-    let free = shape().wires_in_no_row();
+    let free = Attest.shape().wires_in_no_row();
     if free == [INPUTS] { Ok(()) } else { Err(SetupError::Challenge(free)) }
 }
 
@@ -122,10 +122,10 @@ fn check_challenge() -> Result<(), SetupError> {
 fn check_matrices() -> Result<(), SetupError> {
     let cs = ConstraintSystem::<Fr>::new_ref();
     cs.set_mode(SynthesisMode::Setup);
-    Attest::blank().generate_constraints(cs.clone()).map_err(groth16_error)?;
+    Synthesis::blank(&Attest).generate_constraints(cs.clone()).map_err(groth16_error)?;
     cs.finalize();
     let theirs = cs.to_matrices().map_err(groth16_error)?;
-    let ours = shape().matrices();
+    let ours = Attest.shape().matrices();
     let equal = theirs.get(R1CS_PREDICATE_LABEL).is_some_and(|m| *m == ours.abc)
         && cs.num_instance_variables() == ours.inputs
         && cs.num_instance_variables() + cs.num_witness_variables() == ours.wires;

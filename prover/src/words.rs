@@ -2,6 +2,7 @@
 
 use crate::names::{country, province};
 use veilpass_circuits::Clause;
+use veilpass_circuits::attest::clauses;
 use veilpass_protocol::attributes::DocumentGroup;
 use veilpass_protocol::predicates::Predicates;
 use veilpass_protocol::scope::{LinkKind, ScopeParameters};
@@ -40,14 +41,14 @@ pub fn told(predicates: &Predicates) -> Vec<String> {
 /// The part of a question that is not true for the person, by the clause that fails (protocol.md).
 pub(crate) fn unmet(clause: Clause) -> &'static str {
     match clause {
-        Clause::S6 => "the validity of your document on that day",
-        Clause::S7 => "your age",
-        Clause::S8 => "the day of your enrolment",
-        Clause::S9 => "the number of your earlier identities",
-        Clause::S10 => "the sex in your document",
-        Clause::S11 => "the kind of your document",
-        Clause::S12 => "your nationality",
-        Clause::S13 => "the province of your document",
+        clauses::S6 => "the validity of your document on that day",
+        clauses::S7 => "your age",
+        clauses::S8 => "the day of your enrolment",
+        clauses::S9 => "the number of your earlier identities",
+        clauses::S10 => "the sex in your document",
+        clauses::S11 => "the kind of your document",
+        clauses::S12 => "your nationality",
+        clauses::S13 => "the province of your document",
         // The wallet's own values: they hold for every credential that it could explain.
         _ => "your wallet's own data",
     }

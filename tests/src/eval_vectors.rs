@@ -3,7 +3,7 @@
 use crate::World;
 use ark_ff::UniformRand;
 use serde_json::{Value, json};
-use veilpass_circuits::{Witness, circuit_check, native_check};
+use veilpass_circuits::{Attest, Circuit, Witness, native_check};
 use veilpass_protocol::field::{Fr, to_hex};
 use veilpass_protocol::identity::leaf;
 use veilpass_protocol::poseidon::hash;
@@ -92,6 +92,6 @@ fn line(name: &str, statement: &Statement, witness: &Witness) -> Value {
         "public": statement.to_array().iter().map(to_hex).collect::<Vec<_>>(),
         "private": {"k": to_hex(&witness.k), "d": to_hex(&witness.d), "packed": to_hex(&witness.packed), "link": to_hex(&witness.link), "slot": to_hex(&witness.slot), "path": path},
         "native": verdict(native_check(statement, witness)),
-        "circuit": verdict(circuit_check(statement, witness)),
+        "circuit": verdict(Attest.check(statement, witness)),
     })
 }

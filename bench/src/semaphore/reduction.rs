@@ -73,7 +73,7 @@ mod tests {
     use crate::fixture::{Holder, rng};
     use ark_bn254::Bn254;
     use ark_groth16::{Groth16, prepare_verifying_key};
-    use veilpass_circuits::{Attest, assign, shape};
+    use veilpass_circuits::{Attest, Circuit, Synthesis};
     use veilpass_params::dev;
 
     /// A key in that basis proves what arkworks' own verifier accepts.
@@ -84,8 +84,9 @@ mod tests {
         let mut holder = Holder::new(1, dev::verifying_key().unwrap().circuit_id()).unwrap();
         let request = holder.request("forum.example").unwrap();
         let (statement, witness) = holder.claim(&request).unwrap();
-        let key = Circom::generate_random_parameters_with_reduction(Attest::blank(), &mut rng).unwrap();
-        let (matrices, wires) = (shape().matrices(), assign(&statement, &witness));
+        let key =
+            Circom::generate_random_parameters_with_reduction(Synthesis::blank(&Attest), &mut rng).unwrap();
+        let (matrices, wires) = (Attest.shape().matrices(), Attest.assign(&statement, &witness));
         let proof = Circom::create_proof_with_reduction_and_matrices(
             &key,
             3u64.into(),

@@ -5,9 +5,11 @@
 //! here both judge the same random statements, many of them false in one clause, some impossible.
 
 use super::cases::{self, Case};
-use super::{assign, native_check};
-use crate::clause::Clause;
-use crate::shape::{Combinations, Matrices, shape};
+use super::circuit::Attest;
+use super::{clauses, native_check};
+use crate::core::circuit::Circuit;
+use crate::core::clause::Clause;
+use crate::core::shape::{Combinations, Matrices};
 use ark_ff::UniformRand;
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use serde::Serialize;
@@ -57,7 +59,7 @@ pub fn statement(seed: u64) -> Case {
             case
         }
         80..99 => {
-            let clause = Clause::ALL[rng.gen_range(0..Clause::ALL.len())];
+            let clause = clauses::ALL[rng.gen_range(0..clauses::ALL.len())];
             cases::tamper(clause, &mut rng).0
         }
         _ => {
@@ -73,9 +75,9 @@ pub fn statement(seed: u64) -> Case {
 
 /// Judges statements with the rows of `attest-v1`. `progress` is told how many are done, from any thread.
 pub fn agreement(seed: u64, statements: u64, progress: &(dyn Fn(u64) + Sync)) -> Agreement {
-    let (combinations, tags) = (Combinations::of(shape().matrices()), shape().tags());
+    let (combinations, tags) = (Combinations::of(Attest.shape().matrices()), Attest.shape().tags());
     judge(seed, statements, progress, &statement, &|case| {
-        let failing = combinations.failing_rows(&assign(&case.statement, &case.witness));
+        let failing = combinations.failing_rows(&Attest.assign(&case.statement, &case.witness));
         failing.into_iter().filter_map(|row| tags.get(row)).map(|tag| tag.clause).min()
     })
 }

@@ -1,8 +1,9 @@
 //! `attest-v1` as a subject of [`crate::audit`].
 
-use super::{PRIVATE_INPUTS, Statement, assign, cases};
+use super::circuit::Attest;
+use super::{PRIVATE_INPUTS, Statement, cases};
 use crate::audit::{Accepted, Kind, Subject};
-use crate::shape::{Shape, shape};
+use crate::core::circuit::Circuit;
 use ark_ff::UniformRand;
 use rand::{SeedableRng, rngs::StdRng};
 use veilpass_protocol::field::Fr;
@@ -34,12 +35,12 @@ pub fn accepted() -> Vec<Accepted> {
 pub fn witnesses(seed: u64) -> Vec<Vec<Fr>> {
     let mut rng = StdRng::seed_from_u64(seed);
     let cases = cases::five(&mut rng);
-    cases.iter().map(|case| assign(&case.statement, &case.witness).to_vec()).collect()
+    cases.iter().map(|case| Attest.assign(&case.statement, &case.witness).to_vec()).collect()
 }
 
 /// `attest-v1` with its witnesses and what is accepted of it.
 pub fn subject<'a>(witnesses: &'a [Vec<Fr>], accepted: &'a [Accepted], seed: u64) -> Subject<'a> {
-    let (matrices, given, chosen) = (shape().matrices(), given(), chosen(seed));
+    let (matrices, given, chosen) = (Attest.shape().matrices(), given(), chosen(seed));
     Subject { matrices, given, dropped: &[], witnesses, accepted, chosen }
 }
 
@@ -51,10 +52,10 @@ pub fn chosen(seed: u64) -> Fr {
 /// How many of a number of random statements with their witnesses, true and false, have the digest of the
 /// pinned shape. All of them must.
 pub fn same_shape(seed: u64, statements: u64) -> u64 {
-    let digest = shape().digest();
+    let digest = Attest.shape().digest();
     let same = |seed: &u64| {
         let case = super::agreement::statement(*seed);
-        Shape::of(Some((&case.statement, &case.witness))).digest() == digest
+        Attest.shape_of(Some((&case.statement, &case.witness))).digest() == digest
     };
     (0..statements).map(|i| seed.wrapping_add(i)).filter(same).count() as u64
 }

@@ -2,8 +2,9 @@
 //!
 //! They are numbers that the clauses speak of, not people: dates need not exist, codes need not be assigned.
 
+use super::clauses;
 use super::{Statement, Witness};
-use crate::Clause;
+use crate::core::clause::Clause;
 use ark_ff::{AdditiveGroup, Field, UniformRand};
 use rand::{Rng, rngs::StdRng};
 use veilpass_protocol::field::Fr;
@@ -278,68 +279,69 @@ pub fn tamper(clause: Clause, rng: &mut StdRng) -> (Case, Option<Clause>) {
     let way = rng.gen_range(0..3);
     let s = &mut case.statement;
     match (clause, way) {
-        (Clause::S1, 0) => s.root += fr(1),
-        (Clause::S1, 1) => case.witness.path[level] = [any; 8],
-        (Clause::S1, _) => {
+        (clauses::S1, 0) => s.root += fr(1),
+        (clauses::S1, 1) => case.witness.path[level] = [any; 8],
+        (clauses::S1, _) => {
             // The node itself is replaced by a sibling: that level no longer has it.
             let place = case.places[level];
             case.witness.path[level][place] = case.witness.path[level][(place + 1) % 8];
         }
-        (Clause::S2, 0) => case.repack(|f| f.reserved = 1 << rng.gen_range(0..14)),
-        (Clause::S2, 1) => {
+        (clauses::S2, 0) => case.repack(|f| f.reserved = 1 << rng.gen_range(0..14)),
+        (clauses::S2, 1) => {
             case.witness.packed += fr(2).pow([rng.gen_range(99..253u64)]);
             case.rehang();
         }
-        (Clause::S2, _) => {
+        (clauses::S2, _) => {
             case.witness.packed = pick([fr(2).pow([99u64]), -Fr::ONE, half(), any], rng);
             case.rehang();
         }
-        (Clause::S3, 0) => case.witness.d += fr(1),
-        (Clause::S3, 1) => case.witness.k += fr(1),
-        (Clause::S3, _) => std::mem::swap(&mut case.witness.k, &mut case.witness.d),
-        (Clause::S4, 0) => s.pseudonym += fr(1),
-        (Clause::S4, 1) => s.scope = any,
-        (Clause::S4, _) => case.witness.slot += fr(1),
-        (Clause::S5, 0) => {
+        (clauses::S3, 0) => case.witness.d += fr(1),
+        (clauses::S3, 1) => case.witness.k += fr(1),
+        (clauses::S3, _) => std::mem::swap(&mut case.witness.k, &mut case.witness.d),
+        (clauses::S4, 0) => s.pseudonym += fr(1),
+        (clauses::S4, 1) => s.scope = any,
+        (clauses::S4, _) => case.witness.slot += fr(1),
+        (clauses::S5, 0) => {
             let slot = s.slots + beyond(0, rng);
             case.reslot(slot);
         }
-        (Clause::S5, 1) => s.slots = case.witness.slot - beyond(0, rng),
-        (Clause::S5, _) => s.slots = case.witness.slot + beyond(65_537, rng),
-        (Clause::S6, 0) => s.valid_on = fr(f.expires_on) + beyond(1, rng),
-        (Clause::S6, 1) => s.valid_on = fr(f.enrolled_on) - beyond(1, rng),
-        (Clause::S6, _) => {
+        (clauses::S5, 1) => s.slots = case.witness.slot - beyond(0, rng),
+        (clauses::S5, _) => s.slots = case.witness.slot + beyond(65_537, rng),
+        (clauses::S6, 0) => s.valid_on = fr(f.expires_on) + beyond(1, rng),
+        (clauses::S6, 1) => s.valid_on = fr(f.enrolled_on) - beyond(1, rng),
+        (clauses::S6, _) => {
             s.valid_on = fr(f.expires_on.max(1));
             case.repack(|f| (f.enrolled_on, f.expires_on) = (f.expires_on.max(1), f.expires_on.max(1) - 1));
         }
-        (Clause::S7, 0) => s.born_on_or_after = fr(f.birth_date) + beyond(1, rng),
-        (Clause::S7, 1) => s.born_on_or_before = fr(f.birth_date) - beyond(1, rng),
-        (Clause::S7, _) => s.born_on_or_before = fr(f.birth_date) + beyond(262_144, rng),
-        (Clause::S8, 0) => s.enrolled_on_or_before = fr(f.enrolled_on) - fr(1),
-        (Clause::S8, 1) => s.enrolled_on_or_before = fr(f.enrolled_on) - beyond(1, rng),
-        (Clause::S8, _) => s.enrolled_on_or_before = fr(f.enrolled_on) + beyond(262_144, rng),
-        (Clause::S9, 0) => s.generation_at_most = fr(f.generation) - fr(1),
-        (Clause::S9, 1) => s.generation_at_most = fr(f.generation) - beyond(1, rng),
-        (Clause::S9, _) => s.generation_at_most = fr(f.generation) + beyond(256, rng),
-        (Clause::S10, 0) => s.sexes = fr(15 ^ 1 << f.sex),
-        (Clause::S10, 1) => s.sexes = beyond(16, rng),
-        (Clause::S10, _) => s.sexes = fr(0),
-        (Clause::S11, 0) => s.document_classes = fr(65_535 ^ 1 << f.document_class),
-        (Clause::S11, 1) => s.document_classes = beyond(65_536, rng),
-        (Clause::S11, _) => s.document_classes = fr(0),
-        (Clause::S12, 0) => s.nationality = fr(f.nationality + 1),
-        (Clause::S12, 1) => s.nationality = fr(f.nationality) + beyond(1024, rng),
-        (Clause::S12, _) => s.nationality = any,
-        (Clause::S13, 0) => s.province = fr(f.province + 1),
-        (Clause::S13, 1) => s.province = fr(f.province) + beyond(128, rng),
-        (Clause::S13, _) => s.province = any,
-        (Clause::S14, 0) => s.challenge += fr(1),
-        (Clause::S14, 1) => s.challenge = Fr::ZERO,
-        (Clause::S14, _) => s.challenge = any,
+        (clauses::S7, 0) => s.born_on_or_after = fr(f.birth_date) + beyond(1, rng),
+        (clauses::S7, 1) => s.born_on_or_before = fr(f.birth_date) - beyond(1, rng),
+        (clauses::S7, _) => s.born_on_or_before = fr(f.birth_date) + beyond(262_144, rng),
+        (clauses::S8, 0) => s.enrolled_on_or_before = fr(f.enrolled_on) - fr(1),
+        (clauses::S8, 1) => s.enrolled_on_or_before = fr(f.enrolled_on) - beyond(1, rng),
+        (clauses::S8, _) => s.enrolled_on_or_before = fr(f.enrolled_on) + beyond(262_144, rng),
+        (clauses::S9, 0) => s.generation_at_most = fr(f.generation) - fr(1),
+        (clauses::S9, 1) => s.generation_at_most = fr(f.generation) - beyond(1, rng),
+        (clauses::S9, _) => s.generation_at_most = fr(f.generation) + beyond(256, rng),
+        (clauses::S10, 0) => s.sexes = fr(15 ^ 1 << f.sex),
+        (clauses::S10, 1) => s.sexes = beyond(16, rng),
+        (clauses::S10, _) => s.sexes = fr(0),
+        (clauses::S11, 0) => s.document_classes = fr(65_535 ^ 1 << f.document_class),
+        (clauses::S11, 1) => s.document_classes = beyond(65_536, rng),
+        (clauses::S11, _) => s.document_classes = fr(0),
+        (clauses::S12, 0) => s.nationality = fr(f.nationality + 1),
+        (clauses::S12, 1) => s.nationality = fr(f.nationality) + beyond(1024, rng),
+        (clauses::S12, _) => s.nationality = any,
+        (clauses::S13, 0) => s.province = fr(f.province + 1),
+        (clauses::S13, 1) => s.province = fr(f.province) + beyond(128, rng),
+        (clauses::S13, _) => s.province = any,
+        (clauses::S14, 0) => s.challenge += fr(1),
+        (clauses::S14, 1) => s.challenge = Fr::ZERO,
+        (clauses::S14, _) => s.challenge = any,
+        (other, _) => unreachable!("{other} is not a clause of attest-v1"),
     }
     let expected = match clause {
-        Clause::S3 => Some(Clause::S1),
-        Clause::S14 => None,
+        clauses::S3 => Some(clauses::S1),
+        clauses::S14 => None,
         other => Some(other),
     };
     (case, expected)

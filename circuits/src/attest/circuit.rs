@@ -1,20 +1,16 @@
 //! The circuit: S1 to S13 as rows. S14 has none, on purpose.
 
+use super::clauses::{S1, S2, S3, S4, S5, S6, S7, S8, S9, S10, S11, S12, S13};
 use super::{Statement, Witness};
-use crate::clause::{Clause, Gadget};
-use crate::gadgets::membership::assert_member;
-use crate::gadgets::poseidon::{assert_hash, hash};
-use crate::gadgets::range::{assert_at_most, bits, bits_at, number};
-use crate::gadgets::set::{assert_selected, assert_zero_or_equal};
-use crate::shape::shape;
-use crate::system::{Builder, Lc, RowValues};
+use crate::core::builder::{Builder, Lc};
+use crate::core::circuit::{Cache, Circuit};
+use crate::core::gadgets::membership::assert_member;
+use crate::core::gadgets::poseidon::{assert_hash, hash};
+use crate::core::gadgets::range::{assert_at_most, bits, bits_at, number};
+use crate::core::gadgets::set::{assert_selected, assert_zero_or_equal};
 use ark_ff::{AdditiveGroup, Field};
-use ark_relations::gr1cs::{
-    ConstraintSynthesizer, ConstraintSystemRef, LinearCombination, SynthesisError, Variable,
-};
 use veilpass_protocol::field::Fr;
 use veilpass_protocol::statement::INPUTS;
-use zeroize::Zeroizing;
 
 /// Width of a Day (contract §2).
 const DAY: u32 = 18;
@@ -25,7 +21,7 @@ const GENERATION: u32 = 8;
 
 /// Describes `attest-v1` to a builder. Wires: one, 14 public inputs, the private inputs in the order of
 /// [`Witness`], then what the gadgets compute. Without inputs all are zero: same shape, broken rows.
-pub(crate) fn synthesize(b: &mut Builder, inputs: Option<(&Statement, &Witness)>) {
+fn synthesize(b: &mut Builder, inputs: Option<(&Statement, &Witness)>) {
     let (statement, witness) = match inputs {
         Some((statement, witness)) => (statement.to_array(), witness.clone()),
         None => ([Fr::ZERO; INPUTS], Witness::default()),
@@ -51,49 +47,49 @@ pub(crate) fn synthesize(b: &mut Builder, inputs: Option<(&Statement, &Witness)>
         [witness.k, witness.d, witness.packed, witness.link, witness.slot].map(|value| b.wire(value));
     let path = witness.path.map(|children| children.map(|value| b.wire(value)));
 
-    b.enforce(Clause::S3, Gadget::Commitments);
+    b.enforce(S3, "commitments");
     b.part(|| "commitments.identity".into());
     let identity_commitment = hash(b, [&k]);
     b.part(|| "commitments.device".into());
     let device_commitment = hash(b, [&d]);
 
-    b.enforce(Clause::S2, Gadget::Unpacking);
+    b.enforce(S2, "unpacking");
     let attributes = Attributes::unpack(b, &packed);
 
-    b.enforce(Clause::S2, Gadget::Leaf);
+    b.enforce(S2, "leaf");
     let leaf = hash(b, [&identity_commitment, &device_commitment, &packed, &link]);
 
-    b.enforce(Clause::S1, Gadget::Path);
+    b.enforce(S1, "path");
     assert_path(b, leaf, &path, &root);
 
-    b.enforce(Clause::S4, Gadget::Pseudonym);
+    b.enforce(S4, "pseudonym");
     assert_hash(b, [&k, &scope, &slot], &pseudonym);
 
-    b.enforce(Clause::S5, Gadget::Comparisons);
+    b.enforce(S5, "comparisons");
     bits(b, &slot, SLOT);
     let last_slot = &slots - &b.constant(Fr::ONE);
     assert_at_most(b, &slot, &last_slot, SLOT);
 
-    b.enforce(Clause::S6, Gadget::Comparisons);
+    b.enforce(S6, "comparisons");
     assert_at_most(b, &attributes.enrolled_on, &valid_on, DAY);
     assert_at_most(b, &valid_on, &attributes.expires_on, DAY);
-    b.enforce(Clause::S7, Gadget::Comparisons);
+    b.enforce(S7, "comparisons");
     assert_at_most(b, &born_on_or_after, &attributes.birth_date, DAY);
     assert_at_most(b, &attributes.birth_date, &born_on_or_before, DAY);
-    b.enforce(Clause::S8, Gadget::Comparisons);
+    b.enforce(S8, "comparisons");
     assert_at_most(b, &attributes.enrolled_on, &enrolled_on_or_before, DAY);
-    b.enforce(Clause::S9, Gadget::Comparisons);
+    b.enforce(S9, "comparisons");
     assert_at_most(b, &attributes.generation, &generation_at_most, GENERATION);
 
-    b.enforce(Clause::S10, Gadget::Sets);
+    b.enforce(S10, "sets");
     let set = bits(b, &sexes, 4);
     assert_selected(b, &set, &attributes.sex);
-    b.enforce(Clause::S11, Gadget::Sets);
+    b.enforce(S11, "sets");
     let set = bits(b, &document_classes, 16);
     assert_selected(b, &set, &attributes.document_class);
-    b.enforce(Clause::S12, Gadget::Sets);
+    b.enforce(S12, "sets");
     assert_zero_or_equal(b, &nationality_asked, &attributes.nationality);
-    b.enforce(Clause::S13, Gadget::Sets);
+    b.enforce(S13, "sets");
     assert_zero_or_equal(b, &province_asked, &attributes.province);
 }
 
@@ -143,74 +139,40 @@ impl Attributes {
     }
 }
 
-/// The full assignment: wire 0 = 1, public inputs, private wires. Any field elements are allowed: then
-/// the rows of failing clauses break, and no others.
-pub fn assign(statement: &Statement, witness: &Witness) -> Zeroizing<Vec<Fr>> {
-    let mut b = Builder::wires_only();
-    synthesize(&mut b, Some((statement, witness)));
-    b.finish().0
-}
+/// The circuit `attest-v1`.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Attest;
 
-/// What a proof needs, straight from the numbers: the assignment as [`assign`] gives it, and `A·z` and `B·z`
-/// for each row of [`shape`], without a matrix or a constraint system.
-pub fn assign_rows(statement: &Statement, witness: &Witness) -> (Zeroizing<Vec<Fr>>, RowValues) {
-    let mut b = Builder::with_values();
-    synthesize(&mut b, Some((statement, witness)));
-    b.finish_values()
-}
+impl Circuit for Attest {
+    type Statement = Statement;
+    type Witness = Witness;
 
-/// A name for each wire of the circuit: of the inputs their own, of what is computed the place where.
-pub fn wire_names() -> Vec<String> {
-    let mut b = Builder::with_rows();
-    synthesize(&mut b, None);
-    b.names(Statement::NAMES.map(String::from).into_iter().chain(Witness::names()))
-}
-
-/// What the rows of the real matrices say: the lowest failing clause, if any.
-pub fn circuit_check(statement: &Statement, witness: &Witness) -> Result<(), Clause> {
-    shape().failing_clause(&assign(statement, witness)).map_or(Ok(()), Err)
-}
-
-/// The circuit for arkworks: for ark-groth16's generator, and as an oracle for [`assign`] and
-/// [`shape`], which do not go through arkworks.
-#[derive(Debug, Clone, Default)]
-pub struct Attest {
-    inputs: Option<(Statement, Witness)>,
-}
-
-impl Attest {
-    /// Without inputs: for a setup.
-    pub fn blank() -> Attest {
-        Attest::default()
+    fn id(&self) -> &'static str {
+        "attest-v1"
     }
 
-    /// With inputs: for a proof.
-    pub fn new(statement: Statement, witness: Witness) -> Attest {
-        Attest { inputs: Some((statement, witness)) }
+    fn public_names(&self) -> Vec<String> {
+        Statement::NAMES.map(String::from).to_vec()
     }
-}
 
-impl ConstraintSynthesizer<Fr> for Attest {
-    fn generate_constraints(self, cs: ConstraintSystemRef<Fr>) -> Result<(), SynthesisError> {
-        let mut b = Builder::with_rows();
-        synthesize(&mut b, self.inputs.as_ref().map(|(statement, witness)| (statement, witness)));
-        let (wires, rows) = b.finish();
-        let blank = self.inputs.is_none();
-        let value = |wire: Fr| if blank { Err(SynthesisError::AssignmentMissing) } else { Ok(wire) };
-        let mut variables = vec![Variable::One];
-        for (index, wire) in wires.iter().enumerate().skip(1) {
-            variables.push(if index <= INPUTS {
-                cs.new_input_variable(|| value(*wire))?
-            } else {
-                cs.new_witness_variable(|| value(*wire))?
-            });
-        }
-        let convert = |lc: &Lc| {
-            LinearCombination(lc.terms().iter().map(|(wire, c)| (*c, variables[*wire as usize])).collect())
-        };
-        for row in &rows {
-            cs.enforce_r1cs_constraint(|| convert(&row.a), || convert(&row.b), || convert(&row.c))?;
-        }
-        Ok(())
+    fn private_names(&self) -> Vec<String> {
+        Witness::names().collect()
+    }
+
+    fn public_inputs(&self, statement: &Statement) -> Vec<Fr> {
+        statement.to_array().to_vec()
+    }
+
+    fn synthesize(&self, b: &mut Builder, inputs: Option<(&Statement, &Witness)>) {
+        synthesize(b, inputs);
+    }
+
+    fn ledger(&self) -> &'static [&'static str] {
+        &["path", "commitments", "unpacking", "leaf", "pseudonym", "comparisons", "sets"]
+    }
+
+    fn cache(&self) -> &Cache {
+        static CACHE: Cache = Cache::new();
+        &CACHE
     }
 }

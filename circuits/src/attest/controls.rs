@@ -7,9 +7,12 @@
 use super::agreement::Variant;
 use super::audit::{given, input};
 use super::cases::{Case, tamper};
+use super::circuit::Attest;
+use super::clauses;
 use crate::audit::{Engine, Propagation, Subject, Unsatisfied, audit};
-use crate::clause::{Clause, Gadget};
-use crate::shape::{Matrices, shape};
+use crate::core::circuit::Circuit;
+use crate::core::clause::Clause;
+use crate::core::shape::Matrices;
 use ark_ff::{AdditiveGroup, Field};
 use rand::{SeedableRng, rngs::StdRng};
 use serde::Serialize;
@@ -72,7 +75,7 @@ impl Control {
         };
         let cried = audit(&subject, &|_, _, _| {})?.crying();
         let assign = |case: &Case| {
-            let honest = self.extended(super::assign(&case.statement, &case.witness).to_vec());
+            let honest = self.extended(Attest.assign(&case.statement, &case.witness).to_vec());
             // Public outputs are the verifier's, whatever follows from the rest.
             let mut solved = propagation.solve(&determined, &honest);
             for name in ["root", "pseudonym"] {
@@ -105,8 +108,8 @@ impl Control {
 pub fn controls() -> Vec<Control> {
     use Engine::{Deletion, Jacobian, Mutation, Propagation, Structure};
     let mut all = Vec::new();
-    let path = rows_of(Clause::S1, Gadget::Path);
-    let pseudonym = rows_of(Clause::S4, Gadget::Pseudonym);
+    let path = rows_of(clauses::S1, "path");
+    let pseudonym = rows_of(clauses::S4, "pseudonym");
     let (k, d) = (private(0), private(1));
     let child = |i: usize| private(5 + i);
 
@@ -119,23 +122,23 @@ pub fn controls() -> Vec<Control> {
     add(
         "range_check_missing",
         "the top bit of valid_on − enrolled_on is no bit: any order of days passes",
-        Clause::S6,
+        clauses::S6,
         &[Structure, Mutation, Propagation, Deletion],
         true,
-        &|broken| broken.remove(rows_of(Clause::S6, Gadget::Comparisons)[17]),
+        &|broken| broken.remove(rows_of(clauses::S6, "comparisons")[17]),
     );
     add(
         "bit_is_no_bit",
         "a lower bit of expires_on − valid_on may be any number: any order of days passes",
-        Clause::S6,
+        clauses::S6,
         &[Structure, Propagation, Deletion],
         false,
-        &|broken| broken.remove(rows_of(Clause::S6, Gadget::Comparisons)[18 + 3]),
+        &|broken| broken.remove(rows_of(clauses::S6, "comparisons")[18 + 3]),
     );
     add(
         "membership_missing",
         "the product over the eight children of the lowest level need not be 0: any leaf passes",
-        Clause::S3,
+        clauses::S3,
         &[Structure],
         true,
         &|broken| broken.remove(path[6]),
@@ -143,7 +146,7 @@ pub fn controls() -> Vec<Control> {
     add(
         "pseudonym_free",
         "the last row of H_3 is missing: any pseudonym passes",
-        Clause::S4,
+        clauses::S4,
         &[Structure, Mutation, Propagation, Jacobian],
         true,
         &|broken| broken.remove(pseudonym[pseudonym.len() - 1]),
@@ -151,7 +154,7 @@ pub fn controls() -> Vec<Control> {
     add(
         "output_unused",
         "the leaf is computed and the path begins with a wire of its own: anybody's leaf passes",
-        Clause::S1,
+        clauses::S1,
         &[Structure, Propagation, Deletion],
         false,
         &|broken| broken.begin_path_with_a_wire(&path[..7], std::array::from_fn(child)),
@@ -159,7 +162,7 @@ pub fn controls() -> Vec<Control> {
     add(
         "secrets_mixed",
         "the pseudonym is made from a wire of its own instead of k: as many pseudonyms as one likes",
-        Clause::S4,
+        clauses::S4,
         &[Propagation, Jacobian, Deletion],
         false,
         &|broken| {
@@ -170,7 +173,7 @@ pub fn controls() -> Vec<Control> {
     add(
         "secrets_swapped",
         "the pseudonym is made from d instead of k: a new device is a new pseudonym",
-        Clause::S14,
+        clauses::S14,
         &[],
         true,
         &|broken| broken.replace(&pseudonym, k, d),
@@ -178,27 +181,27 @@ pub fn controls() -> Vec<Control> {
     add(
         "off_by_one",
         "slots − slot has 16 bits instead of slots − 1 − slot: one slot more passes",
-        Clause::S5,
+        clauses::S5,
         &[],
         true,
-        &|broken| broken.drop_constants(&rows_of(Clause::S5, Gadget::Comparisons)[31..]),
+        &|broken| broken.drop_constants(&rows_of(clauses::S5, "comparisons")[31..]),
     );
     add(
         "row_twice",
         "a row of the leaf's hash stands there again, scaled and with its factors swapped",
-        Clause::S2,
+        clauses::S2,
         &[Structure, Deletion],
         false,
-        &|broken| broken.repeat(rows_of(Clause::S2, Gadget::Leaf)[7]),
+        &|broken| broken.repeat(rows_of(clauses::S2, "leaf")[7]),
     );
-    add("row_linear", "a wire is twice another one, by a row", Clause::S2, &[Structure], false, &|broken| {
+    add("row_linear", "a wire is twice another one, by a row", clauses::S2, &[Structure], false, &|broken| {
         broken.double(k)
     });
     all
 }
 
-fn rows_of(clause: Clause, gadget: Gadget) -> Vec<usize> {
-    let tags = shape().tags();
+fn rows_of(clause: Clause, gadget: &str) -> Vec<usize> {
+    let tags = Attest.shape().tags();
     (0..tags.len()).filter(|row| tags[*row].clause == clause && tags[*row].gadget == gadget).collect()
 }
 
@@ -216,8 +219,8 @@ struct Broken {
 
 impl Broken {
     fn new() -> Broken {
-        let clauses = shape().tags().iter().map(|tag| tag.clause).collect();
-        Broken { matrices: shape().matrices().clone(), clauses, honest: Vec::new() }
+        let clauses = Attest.shape().tags().iter().map(|tag| tag.clause).collect();
+        Broken { matrices: Attest.shape().matrices().clone(), clauses, honest: Vec::new() }
     }
 
     fn remove(&mut self, row: usize) {
@@ -289,6 +292,6 @@ impl Broken {
         for (matrix, entries) in self.matrices.abc.iter_mut().zip(rows) {
             matrix.push(entries);
         }
-        self.clauses.push(Clause::S1);
+        self.clauses.push(clauses::S1);
     }
 }

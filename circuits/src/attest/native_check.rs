@@ -4,8 +4,9 @@
 //! helper. Widths and offsets are written a second time on purpose, so that a slip in one place
 //! shows as a difference.
 
+use super::clauses;
 use super::{Statement, Witness};
-use crate::clause::Clause;
+use crate::core::clause::Clause;
 use ark_ff::{Field, PrimeField};
 use veilpass_protocol::field::{Fr, to_u64};
 use veilpass_protocol::poseidon::hash;
@@ -20,32 +21,32 @@ pub fn native_check(statement: &Statement, witness: &Witness) -> Result<(), Clau
     let identity_commitment = hash(&[witness.k]);
     let device_commitment = hash(&[witness.d]);
     let leaf = hash(&[identity_commitment, device_commitment, witness.packed, witness.link]);
-    holds(Clause::S1, is_in_tree(leaf, &witness.path, statement.root))?;
+    holds(clauses::S1, is_in_tree(leaf, &witness.path, statement.root))?;
 
-    let fields = Fields::unpack(&witness.packed).ok_or(Clause::S2)?;
+    let fields = Fields::unpack(&witness.packed).ok_or(clauses::S2)?;
 
-    holds(Clause::S4, statement.pseudonym == hash(&[witness.k, statement.scope, witness.slot]))?;
+    holds(clauses::S4, statement.pseudonym == hash(&[witness.k, statement.scope, witness.slot]))?;
 
     let slots_after = statement.slots - Fr::ONE - witness.slot;
-    holds(Clause::S5, is_below(witness.slot, 1 << 16) && is_below(slots_after, 1 << 16))?;
+    holds(clauses::S5, is_below(witness.slot, 1 << 16) && is_below(slots_after, 1 << 16))?;
 
     let enrolled_on = Fr::from(fields.enrolled_on);
     let expires_on = Fr::from(fields.expires_on);
     let birth_date = Fr::from(fields.birth_date);
     let s6 = is_day_order(enrolled_on, statement.valid_on) && is_day_order(statement.valid_on, expires_on);
-    holds(Clause::S6, s6)?;
+    holds(clauses::S6, s6)?;
     let s7 = is_day_order(statement.born_on_or_after, birth_date)
         && is_day_order(birth_date, statement.born_on_or_before);
-    holds(Clause::S7, s7)?;
-    holds(Clause::S8, is_day_order(enrolled_on, statement.enrolled_on_or_before))?;
+    holds(clauses::S7, s7)?;
+    holds(clauses::S8, is_day_order(enrolled_on, statement.enrolled_on_or_before))?;
 
     let generations_left = statement.generation_at_most - Fr::from(fields.generation);
-    holds(Clause::S9, is_below(generations_left, 256))?;
+    holds(clauses::S9, is_below(generations_left, 256))?;
 
-    holds(Clause::S10, is_in_set(fields.sex, statement.sexes, 4))?;
-    holds(Clause::S11, is_in_set(fields.document_class, statement.document_classes, 16))?;
-    holds(Clause::S12, is_zero_or(fields.nationality, statement.nationality))?;
-    holds(Clause::S13, is_zero_or(fields.province, statement.province))
+    holds(clauses::S10, is_in_set(fields.sex, statement.sexes, 4))?;
+    holds(clauses::S11, is_in_set(fields.document_class, statement.document_classes, 16))?;
+    holds(clauses::S12, is_zero_or(fields.nationality, statement.nationality))?;
+    holds(clauses::S13, is_zero_or(fields.province, statement.province))
 }
 
 /// For each level the current node is one of 8 children that hash to the next; the last is the root.

@@ -5,7 +5,7 @@
 //! computing all other wires from the rows ([`Propagation::solve`]).
 
 use super::propagation::{Determined, Propagation};
-use crate::shape::Matrices;
+use crate::core::shape::Matrices;
 use ark_ff::{AdditiveGroup, Field};
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -1,6 +1,6 @@
 //! What each row says, in the forms that the rules of propagation use.
 
-use crate::shape::{Matrices, merge};
+use crate::core::shape::{Matrices, merge};
 use ark_ff::Field;
 use veilpass_protocol::field::Fr;
 
@@ -89,8 +89,8 @@ fn boolean(a: &[(Fr, usize)], b: &[(Fr, usize)]) -> Option<Entries> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::shape::Shape;
-    use crate::system::{Builder, Lc};
+    use crate::core::builder::{Builder, Lc};
+    use crate::core::shape::Shape;
 
     #[test]
     fn boolean_rows_are_recognised_up_to_factors() {

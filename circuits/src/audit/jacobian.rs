@@ -9,7 +9,7 @@
 //! Rows with one unknown column are taken as pivots first ("peeling", no arithmetic and no fill-in); what is
 //! left is eliminated with the sparsest row and its rarest column (after Markowitz, Management Science 3, 1957).
 
-use crate::shape::Matrices;
+use crate::core::shape::Matrices;
 use ark_ff::{AdditiveGroup, Field};
 use std::collections::{BTreeMap, BTreeSet};
 use veilpass_protocol::field::Fr;
@@ -142,8 +142,8 @@ fn direction(free: usize, pivots: &[(usize, Gradient)]) -> Vec<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::shape::Shape;
-    use crate::system::{Builder, Lc};
+    use crate::core::builder::{Builder, Lc};
+    use crate::core::shape::Shape;
 
     fn of(circuit: impl FnOnce(&mut Builder, Lc)) -> Jacobian {
         let mut b = Builder::with_rows();

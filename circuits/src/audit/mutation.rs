@@ -1,6 +1,6 @@
 //! Every wire of a good assignment mutated in turn: some row must break.
 
-use crate::shape::Matrices;
+use crate::core::shape::Matrices;
 use ark_ff::{AdditiveGroup, Field};
 use veilpass_protocol::field::Fr;
 
@@ -106,8 +106,8 @@ fn columns(matrices: &Matrices) -> Vec<Vec<Occurrence>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::shape::Shape;
-    use crate::system::{Builder, Lc};
+    use crate::core::builder::{Builder, Lc};
+    use crate::core::shape::Shape;
 
     #[test]
     fn finds_a_free_wire_and_refuses_a_bad_start() {

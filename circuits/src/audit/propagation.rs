@@ -13,7 +13,7 @@
 //! the inputs by the rows alone, without the code that made them.
 
 use super::facts::{Entries, Fact};
-use crate::shape::Matrices;
+use crate::core::shape::Matrices;
 use ark_ff::{AdditiveGroup, BigInteger, Field, PrimeField};
 use serde::Serialize;
 use std::collections::{BTreeSet, HashMap, VecDeque};
@@ -325,8 +325,8 @@ fn power(e: i32) -> Fr {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::shape::Shape;
-    use crate::system::{Builder, Lc};
+    use crate::core::builder::{Builder, Lc};
+    use crate::core::shape::Shape;
 
     const NONE: [usize; 0] = [];
 

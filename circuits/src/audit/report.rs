@@ -1,7 +1,7 @@
 //! All engines over one circuit, and what they found.
 
 use super::{Propagation, Rule, Unsatisfied, deletions, jacobian, refusing_alone, structure, unnoticed};
-use crate::shape::Matrices;
+use crate::core::shape::Matrices;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use veilpass_protocol::field::Fr;

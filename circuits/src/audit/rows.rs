@@ -1,7 +1,7 @@
 //! Rows and wires that should not be there, seen from the matrices alone.
 
 use super::facts::{Fact, constant, scaled};
-use crate::shape::Matrices;
+use crate::core::shape::Matrices;
 use ark_ff::{Field, PrimeField};
 use std::collections::HashMap;
 use veilpass_protocol::field::Fr;
@@ -77,8 +77,8 @@ fn key(entries: &[(Fr, usize)]) -> Vec<(usize, [u64; 4])> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::shape::Shape;
-    use crate::system::{Builder, Lc};
+    use crate::core::builder::{Builder, Lc};
+    use crate::core::shape::Shape;
 
     #[test]
     fn each_kind_is_seen() {

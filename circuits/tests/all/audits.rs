@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use veilpass_circuits::attest::agreement::statement;
 use veilpass_circuits::attest::{Statement, audit as attest, controls};
 use veilpass_circuits::audit::{Engine, Propagation, audit, undetermined};
-use veilpass_circuits::{assign, shape};
+use veilpass_circuits::{Attest, Circuit};
 
 const SEED: u64 = 1;
 const NONE: [usize; 0] = [];
@@ -26,7 +26,7 @@ fn nothing_is_found_without_a_reason() {
     let count = |engine: Engine, name: &str| {
         report.engines.iter().find(|e| e.engine == engine).and_then(|e| e.counts.get(name)).copied().unwrap()
     };
-    let others = shape().matrices().wires - 1 - attest::given().len();
+    let others = Attest.shape().matrices().wires - 1 - attest::given().len();
     assert_eq!(count(Engine::Propagation, "wires"), others);
     let by = ["by_product", "by_linear_row", "by_bits"].map(|rule| count(Engine::Propagation, rule));
     assert_eq!(by.iter().sum::<usize>(), others, "100 % of the wires, each by one rule");
@@ -34,7 +34,7 @@ fn nothing_is_found_without_a_reason() {
     assert_eq!(count(Engine::Jacobian, "columns"), others);
     assert_eq!(count(Engine::Jacobian, "points_of_full_rank"), 5);
     let needed = count(Engine::Deletion, "determining") + count(Engine::Deletion, "asserting");
-    assert_eq!(needed, shape().rows());
+    assert_eq!(needed, Attest.shape().rows());
     assert_eq!(count(Engine::Deletion, "asserting"), 11 + 4, "the memberships and S10 to S13");
 }
 
@@ -54,12 +54,12 @@ fn broken_circuits_are_caught() {
 /// which the others determine: one pseudonym per secret, scope and slot.
 #[test]
 fn every_wire_follows_from_the_inputs() {
-    assert_eq!(undetermined(shape().matrices(), attest::given()), NONE);
+    assert_eq!(undetermined(Attest.shape().matrices(), attest::given()), NONE);
     // The other inputs are inputs: without them something is open.
     for name in Statement::NAMES.iter().filter(|n| !["root", "pseudonym"].contains(n)) {
         let wire = attest::input(name).unwrap();
         let without = attest::given().into_iter().filter(|given| *given != wire);
-        assert!(undetermined(shape().matrices(), without).contains(&wire), "{name}");
+        assert!(undetermined(Attest.shape().matrices(), without).contains(&wire), "{name}");
     }
 }
 
@@ -67,12 +67,12 @@ fn every_wire_follows_from_the_inputs() {
 /// are false, but for `root` and `pseudonym`, which then follow and are not the claimed ones.
 #[test]
 fn the_rows_alone_give_the_assignment() {
-    let propagation = Propagation::new(shape().matrices(), attest::given());
+    let propagation = Propagation::new(Attest.shape().matrices(), attest::given());
     let determined = propagation.determine();
     let claimed = ["root", "pseudonym"].map(|name| attest::input(name).unwrap());
     for seed in 0..amount(60, 2_000) {
         let case = statement(seed);
-        let expected = assign(&case.statement, &case.witness);
+        let expected = Attest.assign(&case.statement, &case.witness);
         let mut inputs = vec![Fr::ZERO; expected.len()];
         propagation.given().for_each(|wire| inputs[wire] = expected[wire]);
         let mut solved = propagation.solve(&determined, &inputs);

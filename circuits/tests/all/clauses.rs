@@ -5,9 +5,9 @@ use ark_bn254::Fr;
 use ark_ff::AdditiveGroup;
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use std::collections::BTreeSet;
-use veilpass_circuits::attest::Statement;
 use veilpass_circuits::attest::cases::{self, fr, tamper};
-use veilpass_circuits::{Clause, Witness, assign, circuit_check, native_check, shape};
+use veilpass_circuits::attest::{Statement, clauses};
+use veilpass_circuits::{Attest, Circuit, Clause, Witness, native_check};
 use veilpass_protocol::field::from_hex;
 
 #[test]
@@ -16,20 +16,20 @@ fn good_cases_are_accepted() {
         let mut rng = StdRng::seed_from_u64(seed);
         for (i, case) in cases::five(&mut rng).iter().enumerate() {
             assert_eq!(native_check(&case.statement, &case.witness), Ok(()), "seed {seed}, case {i}");
-            assert_eq!(circuit_check(&case.statement, &case.witness), Ok(()), "seed {seed}, case {i}");
+            assert_eq!(Attest.check(&case.statement, &case.witness), Ok(()), "seed {seed}, case {i}");
         }
     }
 }
 
 #[test]
 fn every_clause_is_named_by_both() {
-    for clause in Clause::ALL {
+    for clause in clauses::ALL {
         for seed in 0..amount(40, 1_000) {
             let mut rng = StdRng::seed_from_u64(seed);
-            let (case, expected) = tamper(*clause, &mut rng);
+            let (case, expected) = tamper(clause, &mut rng);
             let expected = expected.map_or(Ok(()), Err);
             assert_eq!(native_check(&case.statement, &case.witness), expected, "{clause}, seed {seed}");
-            assert_eq!(circuit_check(&case.statement, &case.witness), expected, "{clause}, seed {seed}");
+            assert_eq!(Attest.check(&case.statement, &case.witness), expected, "{clause}, seed {seed}");
         }
     }
 }
@@ -40,26 +40,26 @@ fn only_the_rows_of_the_failing_clause_break() {
     let mut rng = StdRng::seed_from_u64(7);
     type Edit = fn(&mut Statement);
     let edits: [(Clause, Edit); 13] = [
-        (Clause::S1, |s| s.root += fr(1)),
-        (Clause::S4, |s| s.pseudonym += fr(1)),
-        (Clause::S4, |s| s.scope += fr(1)),
-        (Clause::S5, |s| s.slots = fr(0)),
-        (Clause::S6, |s| s.valid_on -= fr(1)),
-        (Clause::S6, |s| s.valid_on += fr(1)),
-        (Clause::S7, |s| s.born_on_or_before -= fr(1)),
-        (Clause::S8, |s| s.enrolled_on_or_before -= fr(1)),
-        (Clause::S9, |s| s.generation_at_most -= fr(1)),
-        (Clause::S10, |s| s.sexes = fr(15) - s.sexes),
-        (Clause::S11, |s| s.document_classes = fr(65_535) - s.document_classes),
-        (Clause::S12, |s| s.nationality += fr(1)),
-        (Clause::S13, |s| s.province += fr(1)),
+        (clauses::S1, |s| s.root += fr(1)),
+        (clauses::S4, |s| s.pseudonym += fr(1)),
+        (clauses::S4, |s| s.scope += fr(1)),
+        (clauses::S5, |s| s.slots = fr(0)),
+        (clauses::S6, |s| s.valid_on -= fr(1)),
+        (clauses::S6, |s| s.valid_on += fr(1)),
+        (clauses::S7, |s| s.born_on_or_before -= fr(1)),
+        (clauses::S8, |s| s.enrolled_on_or_before -= fr(1)),
+        (clauses::S9, |s| s.generation_at_most -= fr(1)),
+        (clauses::S10, |s| s.sexes = fr(15) - s.sexes),
+        (clauses::S11, |s| s.document_classes = fr(65_535) - s.document_classes),
+        (clauses::S12, |s| s.nationality += fr(1)),
+        (clauses::S13, |s| s.province += fr(1)),
     ];
     for (clause, edit) in edits {
         let mut case = cases::tight(&mut rng);
         edit(&mut case.statement);
-        let assignment = assign(&case.statement, &case.witness);
+        let assignment = Attest.assign(&case.statement, &case.witness);
         let broken: BTreeSet<Clause> =
-            shape().failing_rows(&assignment).map(|row| shape().tags()[row].clause).collect();
+            Attest.shape().failing_rows(&assignment).map(|row| Attest.shape().tags()[row].clause).collect();
         assert_eq!(broken, BTreeSet::from([clause]));
     }
 }
@@ -96,10 +96,10 @@ fn the_example_of_the_contract() {
     let packed = hex("000000000000000000000000000000000000000000000b09c15405157e451d27");
     let witness = Witness { k: fr(1), d: fr(2), packed, link: fr(0), slot: fr(0), path };
     assert_eq!(native_check(&statement, &witness), Ok(()));
-    assert_eq!(circuit_check(&statement, &witness), Ok(()));
+    assert_eq!(Attest.check(&statement, &witness), Ok(()));
 
     // Z knows the circuit only by the order of its wires.
-    let assignment = assign(&statement, &witness);
+    let assignment = Attest.assign(&statement, &witness);
     assert_eq!(assignment[0], fr(1));
     assert_eq!(assignment[1..15], statement.to_array());
     assert_eq!(assignment[15..20], [witness.k, witness.d, witness.packed, witness.link, witness.slot]);
@@ -115,9 +115,9 @@ fn every_place_of_every_level() {
             let mut case = cases::typical(&mut rng);
             case.places[level] = place;
             case.rehang();
-            assert_eq!(circuit_check(&case.statement, &case.witness), Ok(()));
+            assert_eq!(Attest.check(&case.statement, &case.witness), Ok(()));
             case.witness.path[level][place] += Fr::from(rng.gen_range(1..9u64));
-            assert_eq!(circuit_check(&case.statement, &case.witness), Err(Clause::S1));
+            assert_eq!(Attest.check(&case.statement, &case.witness), Err(clauses::S1));
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::LineError;
 use serde::{Deserialize, Serialize};
-use veilpass_circuits::{Clause, Witness, circuit_check, native_check};
+use veilpass_circuits::{Attest, Circuit, Clause, Witness, native_check};
 use veilpass_protocol::field::{Fr, from_hex};
 use veilpass_protocol::json::{self, object};
 use veilpass_protocol::statement::{INPUTS, Statement};
@@ -87,6 +87,6 @@ pub fn line(bytes: &[u8]) -> Result<Verdicts, LineError> {
     let (statement, witness) = claim(bytes)?;
     Ok(Verdicts {
         native: native_check(&statement, &witness).into(),
-        circuit: circuit_check(&statement, &witness).into(),
+        circuit: Attest.check(&statement, &witness).into(),
     })
 }

@@ -3,9 +3,9 @@
 use crate::binary::veilpass;
 use serde_json::{Value, json};
 use std::path::Path;
-use veilpass_circuits::shape;
+use veilpass_circuits::builder::{Builder, Lc};
 use veilpass_circuits::shape::{Matrices, Shape};
-use veilpass_circuits::system::{Builder, Lc};
+use veilpass_circuits::{Attest, Circuit};
 use veilpass_params::circom::{R1cs, write_r1cs, write_wtns};
 use veilpass_protocol::field::Fr;
 
@@ -19,7 +19,7 @@ fn the_committed_report_is_of_this_circuit() {
     let place = tempfile::tempdir().unwrap();
     let mut now = veilpass(place.path(), "params audit --seed 1 --statements 600").ok();
     let mut committed: Value = serde_json::from_str(COMMITTED).unwrap();
-    assert_eq!(committed["shape"], shape().stats().shape);
+    assert_eq!(committed["shape"], Attest.shape().stats().shape);
     assert_eq!(committed["ok"], true);
     let agreement = committed["agreement"].take();
     assert_eq!(agreement["statements"], 1_000_000);

@@ -5,8 +5,7 @@ use crate::vectors::lines;
 use serde_json::{Value, json};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use veilpass_circuits::attest::wire_names;
-use veilpass_circuits::shape;
+use veilpass_circuits::{Attest, Circuit};
 use veilpass_params::circom::{read_r1cs, read_sym, read_wtns};
 use veilpass_protocol::field::{Fr, to_hex};
 
@@ -20,14 +19,14 @@ fn circuit_and_names() {
     let at = place.path();
     let answer = veilpass(at, "params export --format r1cs --out deep/out").ok();
     let files = ["deep/out/attest-v1.r1cs", "deep/out/attest-v1.sym"];
-    let (rows, wires) = (shape().rows(), shape().matrices().wires);
+    let (rows, wires) = (Attest.shape().rows(), Attest.shape().matrices().wires);
     let expected =
         json!({"files": files, "rows": rows, "wires": wires, "public_inputs": 14, "private_inputs": 93});
     assert_eq!(answer, expected);
     let r1cs = read_r1cs(&read(at, files[0])).unwrap();
-    assert_eq!(&r1cs.matrices, shape().matrices());
+    assert_eq!(&r1cs.matrices, Attest.shape().matrices());
     assert_eq!((r1cs.outputs, r1cs.public_inputs, r1cs.private_inputs), (0, 14, 93));
-    let names = wire_names();
+    let names = Attest.wire_names();
     let symbols = read_sym(&read(at, files[1])).unwrap();
     assert_eq!(symbols.len(), wires - 1);
     for symbol in &symbols {
@@ -55,9 +54,12 @@ fn assignments() {
         let run = run_with(at, &arguments, claim(&line).as_bytes());
         let file = at.join("out/attest-v1.wtns");
         if ok {
-            assert_eq!(run.ok(), json!({"file": "out/attest-v1.wtns", "wires": shape().matrices().wires}));
+            assert_eq!(
+                run.ok(),
+                json!({"file": "out/attest-v1.wtns", "wires": Attest.shape().matrices().wires})
+            );
             let values = read_wtns(&std::fs::read(&file).unwrap()).unwrap();
-            assert!(shape().failing_rows(&values).next().is_none());
+            assert!(Attest.shape().failing_rows(&values).next().is_none());
             let public: Vec<Value> = values[1..15].iter().map(|x| json!(to_hex(x))).collect();
             assert_eq!(line["public"], json!(public));
             assert_eq!(line["private"]["k"], json!(to_hex(&values[15])));

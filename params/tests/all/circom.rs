@@ -5,8 +5,8 @@ use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
 use rand::{Rng, SeedableRng};
 use veilpass_circuits::attest::PRIVATE_INPUTS;
-use veilpass_circuits::shape;
 use veilpass_circuits::shape::Matrices;
+use veilpass_circuits::{Attest, Circuit};
 use veilpass_params::circom::{
     FormatError, R1cs, Symbol, read_r1cs, read_sym, read_wtns, symbols, write_r1cs, write_sym, write_wtns,
 };
@@ -108,14 +108,14 @@ fn a_file_that_circom_made() {
 
 #[test]
 fn attest_v1_comes_back() {
-    let r1cs = R1cs::new(shape().matrices().clone(), PRIVATE_INPUTS);
+    let r1cs = R1cs::new(Attest.shape().matrices().clone(), PRIVATE_INPUTS);
     assert_eq!((r1cs.outputs, r1cs.public_inputs, r1cs.private_inputs), (0, 14, 93));
     let back = read_r1cs(&write_r1cs(&r1cs)).unwrap();
     assert_eq!(back, r1cs);
-    for (ours, theirs) in shape().matrices().abc.iter().zip(&back.matrices.abc) {
+    for (ours, theirs) in Attest.shape().matrices().abc.iter().zip(&back.matrices.abc) {
         assert_eq!(ours, theirs);
     }
-    assert_eq!(back.matrices.digest(), shape().digest());
+    assert_eq!(back.matrices.digest(), Attest.shape().digest());
 }
 
 /// One defect each, and the error that names it.

@@ -8,7 +8,7 @@ use ark_serialize::CanonicalSerialize;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use std::sync::LazyLock;
-use veilpass_circuits::{Attest, Witness};
+use veilpass_circuits::{Attest, Synthesis, Witness};
 use veilpass_params::{ProvingKey, dev};
 use veilpass_protocol::attributes::{Attributes, DocumentClass, Sex};
 use veilpass_protocol::challenge::Nonce;
@@ -132,7 +132,7 @@ fn make() -> Fixture {
             slot: Fr::from(slot),
             path: tree.path(777).unwrap().0,
         };
-        let circuit_with_inputs = Attest::new(statement.clone(), witness);
+        let circuit_with_inputs = Synthesis::new(&Attest, &statement, &witness);
         let mut rng = StdRng::seed_from_u64(n as u64);
         let proof = Groth16::<Bn254>::create_random_proof_with_reduction(
             circuit_with_inputs,

@@ -8,7 +8,7 @@ use ark_ff::{FftField, Field, UniformRand};
 use ark_groth16::Groth16;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
-use veilpass_circuits::{Attest, shape};
+use veilpass_circuits::{Attest, Circuit, Synthesis};
 use veilpass_params::{ProvingKey, ProvingKeyError};
 use veilpass_protocol::field::Fr;
 use veilpass_protocol::statement::Statement;
@@ -25,8 +25,17 @@ fn setup(gamma: Fr, delta: Fr, rng: &mut StdRng) -> ArkKey {
 /// The same with all four.
 fn whole_setup([alpha, beta, gamma, delta]: [Fr; 4], rng: &mut StdRng) -> ArkKey {
     let (g1, g2) = (G1Projective::generator(), ark_bn254::G2Projective::generator());
-    Groth16::<Bn254>::generate_parameters_with_qap(Attest::blank(), alpha, beta, gamma, delta, g1, g2, rng)
-        .unwrap()
+    Groth16::<Bn254>::generate_parameters_with_qap(
+        Synthesis::blank(&Attest),
+        alpha,
+        beta,
+        gamma,
+        delta,
+        g1,
+        g2,
+        rng,
+    )
+    .unwrap()
 }
 
 fn ark_accepts(key: &ArkKey, statement: &Statement, proof: &ArkProof) -> bool {
@@ -172,12 +181,12 @@ fn alpha_or_beta_is_the_generator() {
         let key = whole_setup(secrets, &mut rng);
         assert_eq!(key.h_query[1], (key.h_query[0] * tau).into_affine());
 
-        let m = shape().matrices();
+        let m = Attest.shape().matrices();
         let size = (m.rows() + m.inputs).next_power_of_two() as u64;
         let mut wires = vec![one];
         wires.extend(nonsense().to_array());
         wires.extend((m.inputs..m.wires).map(|_| Fr::rand(&mut rng)));
-        assert!(shape().failing_rows(&wires).count() > m.rows() / 2, "nothing is proven");
+        assert!(Attest.shape().failing_rows(&wires).count() > m.rows() / 2, "nothing is proven");
         // Lagrange's polynomials at τ, as the first phase publishes them in both groups, and three sums
         // over the rows: of A, of B, and of the half that is chosen.
         let (root, vanishing) = (Fr::get_root_of_unity(size).unwrap(), tau.pow([size]) - one);

@@ -6,7 +6,7 @@ use ark_ec::AffineRepr;
 use ark_serialize::{CanonicalDeserialize, CanonicalSerialize};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
-use veilpass_circuits::shape;
+use veilpass_circuits::{Attest, Circuit};
 use veilpass_params::{Kind, ProvingKey, ProvingKeyError, Stage, dev, inspect, setup};
 use veilpass_verifier::{Origin, VerifyingKey};
 
@@ -28,7 +28,7 @@ fn error(file: &[u8]) -> ProvingKeyError {
 /// The one test that fails, with what to do, when the circuit has changed and the pair has not.
 #[test]
 fn the_dev_pair_belongs_to_the_circuit() {
-    let matrices = shape().matrices();
+    let matrices = Attest.shape().matrices();
     let key = match dev::proving_key() {
         Ok(key) => key,
         Err(e) => panic!("{e}: run `cargo xtask dev-keys`"),
@@ -109,14 +109,14 @@ fn cut_longer_or_resized_files_are_refused() {
     assert_eq!(error(&[good, &[0][..]].concat()).code(), "key_mismatch");
     // The counts of the vectors: a_query's is the first after vk, β₁ and δ₁.
     let at = start + 32 + 3 * 64 + 8 + 15 * 32 + 64;
-    assert_eq!(good[at..at + 8], (shape().matrices().wires as u64).to_le_bytes());
+    assert_eq!(good[at..at + 8], (Attest.shape().matrices().wires as u64).to_le_bytes());
     for count in [0, 1 << 60, u64::MAX] {
         let mut bad = good.to_vec();
         bad[at..at + 8].copy_from_slice(&u64::to_le_bytes(count));
         assert_eq!(error(&bad), ProvingKeyError::AnotherCircuit("number of points"));
     }
     // The challenge is in no row of B: its point there is infinity, which has one spelling.
-    let in_b = at + 8 + shape().matrices().wires * 32 + 8 + 14 * 32;
+    let in_b = at + 8 + Attest.shape().matrices().wires * 32 + 8 + 14 * 32;
     assert_eq!((good[in_b], good[in_b + 31]), (0, 0x40));
     let mut bad = good.to_vec();
     bad[in_b] = 9;

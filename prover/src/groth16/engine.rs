@@ -21,8 +21,8 @@ use ark_bn254::{G1Affine, G2Affine};
 use ark_ec::AffineRepr;
 use rand::{CryptoRng, RngCore};
 use std::sync::{Mutex, OnceLock, PoisonError};
-use veilpass_circuits::system::RowValues;
-use veilpass_circuits::{Witness, assign_rows, dimensions};
+use veilpass_circuits::builder::RowValues;
+use veilpass_circuits::{Attest, Circuit, Witness};
 use veilpass_kernels::{Comb, FixedBases, G1, G2, Machine, Rooms};
 use veilpass_params::ProvingKey;
 use veilpass_protocol::circuit_id::CircuitId;
@@ -76,7 +76,7 @@ pub struct Bases {
 impl From<ProvingKey> for Bases {
     fn from(key: ProvingKey) -> Bases {
         let (verifying_key, key) = key.into_parts();
-        let public = vec![G1Affine::zero(); dimensions().inputs];
+        let public = vec![G1Affine::zero(); Attest.dimensions().inputs];
         let c = [public, key.l_query, key.h_query].concat();
         Bases { verifying_key, a: key.a_query, b: key.b_g2_query, c, basis: Basis::Powers }
     }
@@ -159,7 +159,7 @@ impl Engine {
         witness: &Witness,
         rng: &mut R,
     ) -> Result<[u8; PROOF_BYTES], ProveError> {
-        let (wires, rows) = assign_rows(statement, witness);
+        let (wires, rows) = Attest.assign_rows(statement, witness);
         if let Some(clause) = rows.failing {
             return Err(ProveError::Unsatisfied(clause));
         }
@@ -213,9 +213,9 @@ impl Engine {
 
     /// `Σ zᵢ·Lᵢ + [h]`; either may be left out by being empty.
     pub(super) fn sum_c(&self, wires: &[Fr], h: &[Fr]) -> Sum1 {
-        let mut scalars = Zeroizing::new(Vec::with_capacity(dimensions().wires + h.len()));
+        let mut scalars = Zeroizing::new(Vec::with_capacity(Attest.dimensions().wires + h.len()));
         scalars.extend_from_slice(wires);
-        scalars.resize(dimensions().wires, Fr::default());
+        scalars.resize(Attest.dimensions().wires, Fr::default());
         scalars.extend_from_slice(h);
         self.tables().c.sum(&scalars)
     }

@@ -6,8 +6,8 @@ use ark_ff::{AdditiveGroup, Field, UniformRand};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use std::sync::LazyLock;
-use veilpass_circuits::assign_rows;
 use veilpass_circuits::attest::cases;
+use veilpass_circuits::{Attest, Circuit};
 use veilpass_params::dev;
 use veilpass_protocol::field::{Fr, to_bytes};
 use veilpass_verifier::VerifyingKey;
@@ -44,7 +44,7 @@ fn after_a_round_trip_it_is_the_cold_proof_bit_for_bit() {
             let asked = Statement { challenge, ..statement.clone() };
             let factors =
                 Factors { rho: Zeroizing::new(Fr::rand(&mut rng)), t: Zeroizing::new(Fr::rand(&mut rng)) };
-            let (wires, rows) = assign_rows(&asked, &witness);
+            let (wires, rows) = Attest.assign_rows(&asked, &witness);
             let cold = blind(&ENGINE.unblinded(&wires, rows), ENGINE.delta(), &factors).unwrap();
             assert_eq!(read.blind(challenge, &factors), Some(cold));
             assert_eq!(tables.blind(challenge, &factors), Some(cold));

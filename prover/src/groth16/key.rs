@@ -19,7 +19,7 @@ use ark_ec::{AffineRepr, CurveGroup};
 use ark_ff::{AdditiveGroup, BigInt, PrimeField};
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
-use veilpass_circuits::{dimensions, shape};
+use veilpass_circuits::{Attest, Circuit};
 use veilpass_kernels::{Machine, Recoded};
 use veilpass_params::ProvingKey;
 use veilpass_protocol::field::Fr;
@@ -80,15 +80,15 @@ impl PreparedProvingKey {
     /// On a machine of one's choice: for comparisons.
     pub fn on(machine: Machine, key: &ProvingKey) -> PreparedProvingKey {
         let groth16 = key.groth16();
-        let Some(spectrum) = Spectrum::new(machine, dimensions().domain()) else {
+        let Some(spectrum) = Spectrum::new(machine, Attest.dimensions().domain()) else {
             unreachable!("there are roots of unity for the circuit's domain")
         };
         let powers: Vec<G1Projective> = groth16.h_query.iter().map(|p| p.into_group()).collect();
         let (on_roots, odd) = (spectrum.on_roots(&powers), spectrum.on_odd(&powers));
-        let mut c = vec![G1Projective::ZERO; dimensions().inputs];
+        let mut c = vec![G1Projective::ZERO; Attest.dimensions().inputs];
         c.extend(groth16.l_query.iter().map(|p| p.into_group()));
         let scale = spectrum.n_inverse / Fr::from(2u8);
-        let [_, _, of_c] = &shape().matrices().abc;
+        let [_, _, of_c] = &Attest.shape().matrices().abc;
         let entries = || of_c.iter().zip(&on_roots).flat_map(|(row, at)| row.iter().map(move |e| (e, at)));
         let factors: Vec<Recoded> = entries().map(|((by, _), _)| Recoded::new(&(*by * scale))).collect();
         let products = spectrum.times(&entries().map(|(_, at)| *at).collect::<Vec<_>>(), &factors);
@@ -138,10 +138,10 @@ impl PreparedProvingKey {
         if Sha256::digest(whole).as_slice() != hash {
             return Err(PreparedKeyError::Damaged);
         }
-        let wires = dimensions().wires;
+        let wires = Attest.dimensions().wires;
         let a = IN_G1.take(&mut rest, wires)?;
         let b = IN_G2.take(&mut rest, wires)?;
-        let c = IN_G1.take(&mut rest, wires + dimensions().domain())?;
+        let c = IN_G1.take(&mut rest, wires + Attest.dimensions().domain())?;
         if !rest.is_empty() {
             return Err(PreparedKeyError::Syntax);
         }

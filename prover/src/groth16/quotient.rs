@@ -9,8 +9,8 @@
 use super::spectrum::Basis;
 use ark_ff::{AdditiveGroup, Field, batch_inversion};
 use std::sync::OnceLock;
-use veilpass_circuits::dimensions;
-use veilpass_circuits::system::RowValues;
+use veilpass_circuits::builder::RowValues;
+use veilpass_circuits::{Attest, Circuit};
 use veilpass_kernels::{Domain, Machine};
 use veilpass_protocol::field::Fr;
 use veilpass_protocol::statement::INPUTS;
@@ -34,7 +34,7 @@ pub(super) fn with_inputs(mut rows: RowValues, wires: &[Fr]) -> RowValues {
 
 /// The row of the challenge: that of the last input.
 pub(super) fn challenge_row() -> usize {
-    dimensions().rows + INPUTS
+    Attest.dimensions().rows + INPUTS
 }
 
 /// The domain and what does not depend on an assignment.
@@ -50,7 +50,7 @@ impl Quotient {
     }
 
     fn domain(&self) -> &Domain {
-        self.domain.get_or_init(|| match Domain::new(self.machine, dimensions().domain()) {
+        self.domain.get_or_init(|| match Domain::new(self.machine, Attest.dimensions().domain()) {
             Some(domain) => domain,
             None => unreachable!("the circuit has between 64 and 2^27 rows"),
         })

@@ -12,8 +12,8 @@ use super::quotient::{Polynomials, with_inputs};
 use ark_bn254::G1Projective;
 use ark_ff::Zero;
 use rand::{CryptoRng, RngCore};
-use veilpass_circuits::system::RowValues;
-use veilpass_circuits::{Witness, assign_rows};
+use veilpass_circuits::builder::RowValues;
+use veilpass_circuits::{Attest, Circuit, Witness};
 use veilpass_protocol::field::Fr;
 use veilpass_protocol::statement::Statement;
 use zeroize::Zeroizing;
@@ -123,7 +123,7 @@ fn satisfied(
     statement: &Statement,
     witness: &Witness,
 ) -> Result<(Zeroizing<Vec<Fr>>, RowValues), ProveError> {
-    let (wires, rows) = assign_rows(statement, witness);
+    let (wires, rows) = Attest.assign_rows(statement, witness);
     match rows.failing {
         Some(clause) => Err(ProveError::Unsatisfied(clause)),
         None => {

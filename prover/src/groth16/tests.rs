@@ -11,8 +11,8 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 use sha2::{Digest, Sha256};
 use std::sync::LazyLock;
-use veilpass_circuits::attest::cases;
-use veilpass_circuits::{assign, assign_rows, dimensions, shape};
+use veilpass_circuits::attest::{cases, clauses};
+use veilpass_circuits::{Attest, Circuit};
 use veilpass_kernels::Machine;
 use veilpass_params::dev;
 use veilpass_protocol::field::Fr;
@@ -35,7 +35,7 @@ static KEY: LazyLock<veilpass_params::ProvingKey> = LazyLock::new(|| dev::provin
 type ArkProof = ark_groth16::Proof<Bn254>;
 
 fn ark_proof(statement: &Statement, witness: &Witness, r: Fr, s: Fr) -> ArkProof {
-    let (m, assignment) = (shape().matrices(), assign(statement, witness));
+    let (m, assignment) = (Attest.shape().matrices(), Attest.assign(statement, witness));
     let key = &*KEY;
     let (inputs, rows) = (m.inputs, m.rows());
     Groth16::<Bn254>::create_proof_with_reduction_and_matrices(
@@ -68,7 +68,7 @@ fn good_cases(n: usize, seed: u64) -> Vec<(Statement, Witness)> {
 }
 
 fn unblinded(engine: &Engine, statement: &Statement, witness: &Witness) -> Unblinded {
-    let (wires, rows) = assign_rows(statement, witness);
+    let (wires, rows) = Attest.assign_rows(statement, witness);
     assert_eq!(rows.failing, None);
     engine.unblinded(&wires, rows)
 }
@@ -85,10 +85,10 @@ fn rows_and_wires_are_those_of_the_matrices() {
         if n % 2 == 1 {
             cases::bend(&mut case, &mut rng);
         }
-        let (wires, rows) = assign_rows(&case.statement, &case.witness);
-        assert!(*wires == *assign(&case.statement, &case.witness));
-        assert_eq!(rows.failing, shape().failing_clause(&wires));
-        let matrices = shape().matrices();
+        let (wires, rows) = Attest.assign_rows(&case.statement, &case.witness);
+        assert!(*wires == *Attest.assign(&case.statement, &case.witness));
+        assert_eq!(rows.failing, Attest.shape().failing_clause(&wires));
+        let matrices = Attest.shape().matrices();
         assert_eq!((rows.a.len(), rows.b.len()), (matrices.rows(), matrices.rows()));
         for row in 0..matrices.rows() {
             let [a, b, _] = matrices.evaluate(row, &wires);
@@ -205,7 +205,7 @@ fn a_session_forgets_where_it_came_from() {
             session.turn_to(statement, witness).unwrap();
             let mut bad = statement.clone();
             bad.pseudonym += Fr::ONE;
-            assert!(matches!(session.turn_to(&bad, witness), Err(ProveError::Unsatisfied(Clause::S4))));
+            assert!(matches!(session.turn_to(&bad, witness), Err(ProveError::Unsatisfied(clauses::S4))));
             assert!(sums(&session) == *slow, "{} {n}", engine.machine());
         }
     }
@@ -362,13 +362,13 @@ fn a_prepared_key_is_read_as_it_was_written() {
         bad[place] ^= by;
         rehashed(&bad).err()
     };
-    let (bits, wires) = (33 + 64, dimensions().wires);
+    let (bits, wires) = (33 + 64, Attest.dimensions().wires);
     assert!(wires % 8 > 0);
     assert_eq!(changed(bits + wires / 8, 0x80), Some(PreparedKeyError::Syntax));
     let in_a = PREPARED_KEY.a.iter().filter(|a| !a.is_zero()).count();
     let in_b = PREPARED_KEY.b.iter().filter(|b| !b.is_zero()).count();
     let bits_of_c = bits + 2 * wires.div_ceil(8) + 64 * in_a + 128 * in_b;
-    let last = bits_of_c + (wires + dimensions().domain()).div_ceil(8) - 2;
+    let last = bits_of_c + (wires + Attest.dimensions().domain()).div_ceil(8) - 2;
     assert_eq!(whole[last], 0xff, "eight points of H");
     assert_eq!(changed(last, 1), Some(PreparedKeyError::Syntax));
     // Any byte, with the hash left and with the hash made right.

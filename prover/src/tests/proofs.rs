@@ -8,7 +8,8 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 use std::convert::Infallible;
 use std::sync::LazyLock;
-use veilpass_circuits::{Clause, Witness};
+use veilpass_circuits::Witness;
+use veilpass_circuits::attest::clauses;
 use veilpass_params::{ProvingKey, dev};
 use veilpass_protocol::attributes::Attributes;
 use veilpass_protocol::identity::pseudonym;
@@ -105,13 +106,13 @@ fn what_is_not_true_is_not_proved() {
         change(&mut s, &mut w);
         PROVER.prove(&s, &w, &mut rng).unwrap_err()
     };
-    assert_eq!(refused(|s, _| s.root += s.slots), ProveError::Unsatisfied(Clause::S1));
-    assert_eq!(refused(|_, w| w.packed = w.k), ProveError::Unsatisfied(Clause::S1));
-    assert_eq!(refused(|s, _| s.pseudonym = s.scope), ProveError::Unsatisfied(Clause::S4));
-    assert_eq!(refused(|s, _| s.slots = 2.into()), ProveError::Unsatisfied(Clause::S5));
-    assert_eq!(refused(|s, _| s.valid_on = 90_002.into()), ProveError::Unsatisfied(Clause::S6));
-    assert_eq!(refused(|s, _| s.born_on_or_before = 72_998.into()), ProveError::Unsatisfied(Clause::S7));
-    assert_eq!(refused(|s, _| s.province = 11.into()), ProveError::Unsatisfied(Clause::S13));
+    assert_eq!(refused(|s, _| s.root += s.slots), ProveError::Unsatisfied(clauses::S1));
+    assert_eq!(refused(|_, w| w.packed = w.k), ProveError::Unsatisfied(clauses::S1));
+    assert_eq!(refused(|s, _| s.pseudonym = s.scope), ProveError::Unsatisfied(clauses::S4));
+    assert_eq!(refused(|s, _| s.slots = 2.into()), ProveError::Unsatisfied(clauses::S5));
+    assert_eq!(refused(|s, _| s.valid_on = 90_002.into()), ProveError::Unsatisfied(clauses::S6));
+    assert_eq!(refused(|s, _| s.born_on_or_before = 72_998.into()), ProveError::Unsatisfied(clauses::S7));
+    assert_eq!(refused(|s, _| s.province = 11.into()), ProveError::Unsatisfied(clauses::S13));
     assert!(PROVER.prove(&statement, &witness, &mut rng).is_ok());
 }
 

@@ -12,7 +12,7 @@ use ark_serialize::CanonicalSerialize;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use std::sync::LazyLock;
-use veilpass_circuits::{Witness, assign, shape};
+use veilpass_circuits::{Attest, Circuit, Witness};
 use veilpass_params::{ProvingKey, ProvingKeyError, dev, setup};
 use veilpass_protocol::attributes::{Attributes, Sex};
 use veilpass_protocol::field::Fr;
@@ -26,7 +26,7 @@ static GOOD: LazyLock<ArkKey> = LazyLock::new(|| dev::proving_key().unwrap().gro
 
 /// What arkworks makes of it, without a check of the key or of the proof.
 fn ark_proves(key: &ArkKey, (statement, witness): &(Statement, Witness), rng: &mut StdRng) -> ArkProof {
-    let (m, assignment) = (shape().matrices(), assign(statement, witness));
+    let (m, assignment) = (Attest.shape().matrices(), Attest.assign(statement, witness));
     let (r, s) = (Fr::rand(rng), Fr::rand(rng));
     Groth16::<Bn254>::create_proof_with_reduction_and_matrices(
         key,
@@ -111,7 +111,7 @@ fn a_key_without_blinding_is_refused() {
 fn a_key_that_sorts_people_marks_no_proof() {
     let male = satisfied_by(adult());
     let female = satisfied_by(Attributes { sex: Sex::Female, ..adult() });
-    let wires = [&male, &female].map(|(s, w)| assign(s, w));
+    let wires = [&male, &female].map(|(s, w)| Attest.assign(s, w));
     let (zero, one) = (Fr::from(0u64), Fr::from(1u64));
     let bit = (15..wires[0].len()).find(|i| wires[0][*i] == zero && wires[1][*i] == one).unwrap();
     let mut toxic = GOOD.clone();
@@ -139,7 +139,7 @@ fn no_proof_of_a_damaged_key_leaves() {
     let mut rng = StdRng::seed_from_u64(4);
     let other = setup(Origin::Dev, &mut rng, |_| ()).unwrap().groth16().clone();
     let claim = satisfied_by(adult());
-    let wires = assign(&claim.0, &claim.1);
+    let wires = Attest.assign(&claim.0, &claim.1);
     // Two private wires that differ from each other, and from zero, and occur in B.
     let in_b: Vec<usize> =
         (15..wires.len()).filter(|i| !GOOD.b_g1_query[*i].is_zero() && wires[*i] != Fr::from(0u64)).collect();

@@ -5,7 +5,7 @@ use rand::rngs::OsRng;
 use std::fmt::Write as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
-use veilpass_circuits::shape;
+use veilpass_circuits::{Attest, Circuit};
 use veilpass_kernels::Machine;
 use veilpass_params::{ProvingKey, dev, setup};
 use veilpass_protocol::predicates::{AgePredicate, Predicates};
@@ -39,7 +39,7 @@ fn ok<T, E: std::fmt::Display>(outcome: Result<T, E>) -> T {
 
 fn main() {
     println!("computes with {} instructions", Machine::current().name());
-    let stats = shape().stats();
+    let stats = Attest.shape().stats();
     println!(
         "rows {}, wires {}, of them in B {}, domain {}",
         stats.rows, stats.wires, stats.wires_in_b, stats.domain

@@ -5,9 +5,9 @@
 use ark_ff::{AdditiveGroup, Field};
 use serde_json::{Map, Value, json};
 use std::path::{Path, PathBuf};
-use veilpass_circuits::attest::{PRIVATE_INPUTS, wire_names};
+use veilpass_circuits::attest::PRIVATE_INPUTS;
 use veilpass_circuits::audit::undetermined;
-use veilpass_circuits::{assign, shape};
+use veilpass_circuits::{Attest, Circuit};
 use veilpass_params::circom::{R1cs, symbols, write_r1cs, write_sym, write_wtns};
 use veilpass_protocol::field::Fr;
 use veilpass_protocol::predicates::Predicates;
@@ -64,12 +64,12 @@ fn main() -> std::io::Result<()> {
 /// The whole circuit with three claims that hold and some that do not.
 fn attest() -> Alone {
     let mut world = World::new(1);
-    let names = wire_names();
+    let names = Attest.wire_names();
     let mut assignments = Vec::new();
     for (place, link) in [(0, LinkKind::Account), (13, LinkKind::Tokens), (1198, LinkKind::None)] {
         let request = world.request(link, Predicates::valid());
         let (statement, witness) = world.claim(place, &request, 2);
-        assignments.push((format!("person {place}"), assign(&statement, &witness).to_vec()));
+        assignments.push((format!("person {place}"), Attest.assign(&statement, &witness).to_vec()));
     }
     for name in CHANGED {
         let wire = names.iter().position(|n| n == name).unwrap_or_else(|| panic!("no wire {name}"));
@@ -77,19 +77,20 @@ fn attest() -> Alone {
         changed[wire] += Fr::ONE;
         assignments.push((format!("{name} changed"), changed));
     }
-    let r1cs = R1cs::new(shape().matrices().clone(), PRIVATE_INPUTS);
+    let r1cs = R1cs::new(Attest.shape().matrices().clone(), PRIVATE_INPUTS);
     Alone { name: "attest-v1".into(), r1cs, names, assignments }
 }
 
 /// The whole circuit without the row that ties the pseudonym to the secret.
 fn pseudonym_free() -> (Alone, &'static str) {
     let pseudonym = 3;
-    let tied = |row: &usize| shape().matrices().abc[2][*row].iter().any(|(_, wire)| *wire == pseudonym);
-    let row = (0..shape().rows()).find(tied).unwrap_or_else(|| panic!("the pseudonym is in no row"));
+    let tied =
+        |row: &usize| Attest.shape().matrices().abc[2][*row].iter().any(|(_, wire)| *wire == pseudonym);
+    let row = (0..Attest.shape().rows()).find(tied).unwrap_or_else(|| panic!("the pseudonym is in no row"));
     let circuit = Alone {
         name: format!("attest-v1_without_row_{row}"),
-        r1cs: R1cs::new(without(shape().matrices(), row), PRIVATE_INPUTS),
-        names: wire_names(),
+        r1cs: R1cs::new(without(Attest.shape().matrices(), row), PRIVATE_INPUTS),
+        names: Attest.wire_names(),
         assignments: vec![],
     };
     (circuit, "the pseudonym is in no row")

@@ -1,6 +1,7 @@
 //! The whole way from a request to a decision, and what is left of it in any other circumstances.
 
 use ark_ff::AdditiveGroup;
+use veilpass_circuits::{Attest, Circuit};
 use veilpass_protocol::field::Fr;
 use veilpass_protocol::predicates::{AgePredicate, Predicates};
 use veilpass_protocol::scope::LinkKind;
@@ -89,9 +90,9 @@ fn an_empty_place_proves_nothing() {
     let request = world.request(LinkKind::None, Predicates::valid());
     // Place 1199 was emptied in epoch 2; its former owner has the path still.
     let (statement, witness) = world.claim(1199, &request, 2);
-    let clause = veilpass_circuits::circuit_check(&statement, &witness).unwrap_err();
+    let clause = Attest.check(&statement, &witness).unwrap_err();
     assert_eq!(clause.as_str(), "S1");
     let mut nobody = witness.clone();
     (nobody.k, nobody.d, nobody.packed) = (Fr::ZERO, Fr::ZERO, Fr::ZERO);
-    assert!(veilpass_circuits::circuit_check(&statement, &nobody).is_err());
+    assert!(Attest.check(&statement, &nobody).is_err());
 }

@@ -6,7 +6,7 @@
 //! the S-boxes are the same as in the dense form (both are *the* linear map from earlier S-box outputs
 //! to this input), they are only cheaper to compute.
 
-use crate::system::{Builder, Lc};
+use crate::core::builder::{Builder, Lc};
 use ark_ff::Field;
 use veilpass_protocol::field::Fr;
 use veilpass_protocol::poseidon::{FULL_ROUNDS, MAX_INPUTS, Parameters, sbox as fifth_power};
@@ -112,7 +112,7 @@ fn pairs<'a>(row: &'a [Fr], state: &'a [Lc]) -> impl Iterator<Item = (Fr, &'a Lc
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::shape::Shape;
+    use crate::core::shape::Shape;
     use ark_ff::UniformRand;
     use rand::{SeedableRng, rngs::StdRng};
     use veilpass_protocol::poseidon;

@@ -1,16 +1,13 @@
-//! The matrices of the circuit, extracted once, with their counts, digest and ledger (contract §9).
+//! The matrices of a circuit, with their counts, digest and ledger (contract §9).
 
-use crate::attest::synthesize;
-use crate::clause::{Clause, Gadget, Tag};
-use crate::system::{Builder, Lc, Row};
+use super::builder::{Lc, Row};
+use super::clause::{Clause, Tag};
 use ark_ff::AdditiveGroup;
 use ark_relations::gr1cs::{ConstraintSystemRef, Matrix, R1CS_PREDICATE_LABEL};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
-use std::sync::LazyLock;
 use veilpass_protocol::field::{Fr, to_bytes};
-use veilpass_protocol::statement::INPUTS;
 
 /// Constraint matrices over wires `0..wires`: 0 is the constant one, then the public inputs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -129,12 +126,7 @@ impl Combinations {
 pub struct Shape {
     matrices: Matrices,
     tags: Vec<Tag>,
-}
-
-/// The shape of `attest-v1`, extracted once. It does not depend on any statement or witness.
-pub fn shape() -> &'static Shape {
-    static SHAPE: LazyLock<Shape> = LazyLock::new(|| Shape::of(None));
-    &SHAPE
+    ledger: &'static [&'static str],
 }
 
 /// The numbers of a circuit that a prover needs.
@@ -155,26 +147,7 @@ impl Dimensions {
     }
 }
 
-/// Those of `attest-v1`, counted without its matrices, which are many times larger.
-pub fn dimensions() -> Dimensions {
-    static DIMENSIONS: LazyLock<Dimensions> = LazyLock::new(|| {
-        let mut b = Builder::with_values();
-        synthesize(&mut b, None);
-        let (wires, rows) = b.finish_values();
-        Dimensions { rows: rows.a.len(), inputs: 1 + INPUTS, wires: wires.len() }
-    });
-    *DIMENSIONS
-}
-
 impl Shape {
-    /// The shape as it comes out for one statement and witness: always that of [`shape`].
-    pub fn of(inputs: Option<(&crate::attest::Statement, &crate::attest::Witness)>) -> Shape {
-        let mut b = Builder::with_rows();
-        synthesize(&mut b, inputs);
-        let (wires, rows) = b.finish();
-        Shape::new(rows, 1 + INPUTS, wires.len())
-    }
-
     /// From the rows of a builder. `inputs` counts the constant one.
     pub fn new(rows: Vec<Row>, inputs: usize, wires: usize) -> Shape {
         let entries = |lc: &Lc| lc.terms().iter().map(|(wire, c)| (*c, *wire as usize)).collect();
@@ -186,7 +159,12 @@ impl Shape {
             }
             tags.push(row.tag);
         }
-        Shape { matrices: Matrices { abc, inputs, wires }, tags }
+        Shape { matrices: Matrices { abc, inputs, wires }, tags, ledger: &[] }
+    }
+
+    /// With an order for the lines of the ledger.
+    pub(super) fn with_ledger(self, ledger: &'static [&'static str]) -> Shape {
+        Shape { ledger, ..self }
     }
 
     /// The matrices.
@@ -230,10 +208,15 @@ impl Shape {
         let [a, b, c] = [&abc[0], &abc[1], &abc[2]].map(|m| m.iter().map(Vec::len).sum());
         let mut in_b = vec![false; *wires];
         abc[1].iter().flatten().for_each(|(_, wire)| in_b[*wire] = true);
-        let ledger = Gadget::ALL.iter().map(|gadget| {
-            let clauses = self.tags.iter().filter(|tag| tag.gadget == *gadget).map(|tag| tag.clause);
-            let mut line =
-                LedgerLine { name: *gadget, rows: clauses.clone().count(), clauses: clauses.collect() };
+        let mut names = self.ledger.to_vec();
+        for tag in &self.tags {
+            if !names.contains(&tag.gadget) {
+                names.push(tag.gadget);
+            }
+        }
+        let ledger = names.into_iter().map(|name| {
+            let clauses = self.tags.iter().filter(|tag| tag.gadget == name).map(|tag| tag.clause);
+            let mut line = LedgerLine { name, rows: clauses.clone().count(), clauses: clauses.collect() };
             line.clauses.sort_unstable();
             line.clauses.dedup();
             line
@@ -293,7 +276,7 @@ pub struct Nonzeros {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct LedgerLine {
     /// The gadget.
-    pub name: Gadget,
+    pub name: &'static str,
     /// The clauses that its rows enforce.
     pub clauses: Vec<Clause>,
     /// Its rows.

@@ -1,6 +1,6 @@
 //! Sets and optional equality (S10 to S13).
 
-use crate::system::{Builder, Lc};
+use crate::core::builder::{Builder, Lc};
 use ark_ff::Field;
 use veilpass_protocol::field::Fr;
 
@@ -38,8 +38,8 @@ pub fn assert_zero_or_equal(b: &mut Builder, asked: &Lc, attribute: &Lc) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::gadgets::range::bits;
-    use crate::shape::Shape;
+    use crate::core::gadgets::range::bits;
+    use crate::core::shape::Shape;
 
     fn selected(set: u64, width: u32, index: u64) -> bool {
         let mut b = Builder::with_rows();

@@ -1,12 +1,12 @@
 //! Linear combinations, wires and rows.
 //!
 //! A combination carries its value next to its terms, so that one description of the circuit serves
-//! three purposes: the matrices, the assignment, and (through [`crate::Attest`]) arkworks' own
+//! three purposes: the matrices, the assignment, and (through [`crate::Synthesis`]) arkworks' own
 //! constraint system. The terms are always merged, ascending by wire and without zeros: arkworks 0.6
 //! keeps whatever it is given (`LinearCombination += term` does not even merge below six terms), and
 //! the counts and the digest of contract §9 want one form.
 
-use crate::clause::{Clause, Gadget, Tag};
+use super::clause::{Clause, Tag};
 use ark_ff::{AdditiveGroup, Field};
 use std::collections::BTreeMap;
 use std::ops::{Add, Mul, Sub};
@@ -120,7 +120,7 @@ pub struct Builder {
     parts: Vec<(usize, String)>,
 }
 
-/// Room for every wire of `attest-v1`, so that the vector with the secrets is not moved as it grows.
+/// Room for every wire of a circuit of usual size, so that the vector with the secrets is not moved as it grows.
 const EXPECTED_WIRES: usize = 1 << 13;
 
 impl Builder {
@@ -143,12 +143,12 @@ impl Builder {
     fn new(rows: Rows) -> Builder {
         let mut wires = Zeroizing::new(Vec::with_capacity(EXPECTED_WIRES));
         wires.push(Fr::ONE);
-        let tag = Tag { clause: Clause::S1, gadget: Gadget::Path };
+        let tag = Tag { clause: Clause::new(""), gadget: "" };
         Builder { wires, rows, tag, parts: Vec::new() }
     }
 
     /// The rows that follow belong to this clause and ledger line; the wires are named after them.
-    pub fn enforce(&mut self, clause: Clause, gadget: Gadget) {
+    pub fn enforce(&mut self, clause: Clause, gadget: &'static str) {
         self.tag = Tag { clause, gadget };
         self.part(|| format!("{gadget}.{clause}"));
     }
@@ -265,13 +265,13 @@ mod tests {
         let build = |mut b: Builder| {
             let x = b.wire(Fr::ONE);
             b.product(&x, &x);
-            b.enforce(Clause::S6, Gadget::Comparisons);
+            b.enforce(Clause::new("S6"), "comparisons");
             b.product(&x, &x);
             b.product(&x, &x);
             b.part(|| "empty".into());
             b.part(|| "path.level3".into());
             b.product(&x, &x);
-            b.enforce(Clause::S6, Gadget::Comparisons);
+            b.enforce(Clause::new("S6"), "comparisons");
             b.product(&x, &x);
             b.names(["x".to_owned()])
         };

@@ -1,6 +1,6 @@
 //! Fixed widths and comparisons (S2, S5 to S9, and the widths of the sets of S10 and S11).
 
-use crate::system::{Builder, Lc};
+use crate::core::builder::{Builder, Lc};
 use ark_ff::{AdditiveGroup, BigInteger, Field, PrimeField};
 use std::sync::LazyLock;
 use veilpass_protocol::field::Fr;
@@ -61,7 +61,7 @@ fn power(exponent: u32) -> Fr {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::shape::Shape;
+    use crate::core::shape::Shape;
     use veilpass_protocol::day::{Day, birth_limit};
 
     fn holds(gadget: impl FnOnce(&mut Builder)) -> bool {

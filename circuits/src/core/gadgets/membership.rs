@@ -1,6 +1,6 @@
 //! Membership without an index (S1).
 
-use crate::system::{Builder, Lc};
+use crate::core::builder::{Builder, Lc};
 
 /// Enforces that `current` is one of `children`: `∏ (childᵢ − current) = 0`, 7 rows.
 ///
@@ -18,7 +18,7 @@ pub fn assert_member(b: &mut Builder, current: &Lc, children: &[Lc; 8]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::shape::Shape;
+    use crate::core::shape::Shape;
     use veilpass_protocol::field::Fr;
 
     fn failing(current: u64, children: [u64; 8]) -> (usize, Vec<usize>) {
