@@ -2,8 +2,8 @@
 
 use std::io;
 use std::path::PathBuf;
-use veilpass_params::ProvingKeyError;
-use veilpass_prover::groth16::{PreparedKeyError, ProveError};
+use veilpass_params::{ProvingKeyError, SetupError};
+use veilpass_prover::groth16::{EngineError, PreparedKeyError, ProveError};
 use veilpass_verifier::{KeyError, KeyFault};
 
 /// Why something could not be measured.
@@ -22,6 +22,12 @@ pub enum BenchError {
     /// The verifying key is unsafe.
     #[error("verifying key: {0}")]
     Unsafe(#[from] KeyFault),
+    /// There is no engine for the key.
+    #[error("proving: {0}")]
+    Engine(#[from] EngineError),
+    /// A setup made no key pair.
+    #[error("setup: {0}")]
+    Setup(#[from] SetupError),
     /// Our engine made no proof.
     #[error("proving: {0}")]
     Prove(#[from] ProveError),

@@ -8,12 +8,13 @@ use crate::report::{Entry, Impl};
 use ark_bn254::Fr;
 use ark_ff::UniformRand;
 use std::hint::black_box;
+use veilpass_circuits::Attest;
 use veilpass_circuits::Witness;
 use veilpass_kernels::Machine;
 use veilpass_params::{ProvingKey, dev};
 use veilpass_protocol::request::Request;
 use veilpass_protocol::statement::Statement;
-use veilpass_prover::groth16::{Engine, KeyFile, PreparedProvingKey, Prover};
+use veilpass_prover::groth16::{Engine, KeyFile, PreparedProvingKey};
 use veilpass_verifier::{PreparedKey, Proof};
 
 /// A loaded key, a holder and requests of two platforms, from which every measurement begins.
@@ -170,7 +171,7 @@ impl Setting {
         let name = KeyFile::of(dev::proving_key_bytes());
         let read = move || PreparedProvingKey::from_bytes(&self.prepared, self.key.verifying_key(), name);
         let load = Subject::new("key_load", Impl::Veilpass, || {
-            black_box(ProvingKey::from_bytes(dev::proving_key_bytes())?);
+            black_box(ProvingKey::from_bytes(Attest, dev::proving_key_bytes())?);
             Ok(())
         });
         let load_prepared = Subject::new("key_load_prepared", Impl::Veilpass, || {

@@ -7,6 +7,7 @@ use std::io::{BufRead, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
+use veilpass_circuits::Attest;
 use veilpass_params::ProvingKey;
 use veilpass_protocol::day::Timestamp;
 use veilpass_protocol::epoch::MAX_SKEW;
@@ -157,7 +158,9 @@ pub fn run_server<T>(server: impl Future<Output = Result<T, Failure>>) -> Result
 /// A proving key: the embedded DEV key where none is named.
 pub fn proving_key(path: Option<&PathBuf>) -> Result<ProvingKey, Failure> {
     let read_key = path.map(|p| read(p)).transpose()?;
-    let key =
-        ProvingKey::from_bytes(read_key.as_deref().unwrap_or(veilpass_params::dev::proving_key_bytes()));
+    let key = ProvingKey::from_bytes(
+        Attest,
+        read_key.as_deref().unwrap_or(veilpass_params::dev::proving_key_bytes()),
+    );
     key.map_err(|e| Failure::refused(e.code(), &e))
 }

@@ -48,7 +48,7 @@ pub fn run(command: Params) -> Result<Reply, Failure> {
                 return Err(Failure::Usage(text));
             }
             let spinner = progress::spinner("setup");
-            let key = setup(Origin::Dev, &mut OsRng, |stage| spinner.set_message(stage.to_string()));
+            let key = setup(Attest, Origin::Dev, &mut OsRng, |stage| spinner.set_message(stage.to_string()));
             spinner.finish_and_clear();
             let key = key.map_err(|e| Failure::Fault(e.to_string()))?;
             make_folder(&out).map_err(disk)?;

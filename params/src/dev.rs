@@ -3,6 +3,7 @@
 //! whenever the circuit changes.
 
 use crate::proving_key::{ProvingKey, ProvingKeyError};
+use veilpass_circuits::Attest;
 use veilpass_verifier::{KeyError, VerifyingKey};
 
 /// Where the pair lies in the repository, for whoever writes it anew.
@@ -30,5 +31,5 @@ pub fn verifying_key() -> Result<VerifyingKey, KeyError> {
 /// The DEV proving key. It fails as [`ProvingKeyError::AnotherCircuit`] when the circuit has changed
 /// and the pair has not been made anew.
 pub fn proving_key() -> Result<ProvingKey, ProvingKeyError> {
-    ProvingKey::from_bytes(proving_key_bytes())
+    ProvingKey::from_bytes(Attest, proving_key_bytes())
 }

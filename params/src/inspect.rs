@@ -2,6 +2,7 @@
 
 use crate::proving_key::{ProvingKey, ProvingKeyError};
 use serde::Serialize;
+use veilpass_circuits::Attest;
 use veilpass_protocol::circuit_id::CircuitId;
 use veilpass_verifier::{KeyError, VerifyingKey};
 
@@ -52,9 +53,14 @@ impl NoKey {
 /// Reads a key file of either kind, all of it.
 pub fn inspect(file: &[u8]) -> Result<Inspection, NoKey> {
     let (kind, key) = if file.starts_with(b"veilpass proving key ") {
-        (Kind::ProvingKey, ProvingKey::from_bytes(file)?.verifying_key().clone())
+        (Kind::ProvingKey, ProvingKey::from_bytes(Attest, file)?.verifying_key().clone())
     } else {
         (Kind::VerifyingKey, VerifyingKey::from_bytes(file)?)
     };
-    Ok(Inspection { kind, circuit: "attest-v1", circuit_id: key.circuit_id(), origin: key.origin().as_str() })
+    Ok(Inspection {
+        kind,
+        circuit: key.circuit().name,
+        circuit_id: key.circuit_id(),
+        origin: key.origin().as_str(),
+    })
 }

@@ -12,20 +12,18 @@ use ark_ec::{AffineRepr, CurveGroup};
 use ark_serialize::CanonicalSerialize;
 use rayon::prelude::*;
 use veilpass_circuits::{Attest, Circuit, Dimensions};
-use veilpass_protocol::circuit_id::CircuitId;
-use veilpass_protocol::statement::INPUTS;
+use veilpass_protocol::circuit_id::{CircuitId, NamedCircuit};
 use veilpass_verifier::points::{PointFault, read_g1, read_g2};
 use veilpass_verifier::{KeyFault, KeyPoints, Origin, VerifyingKey, lint};
 
-/// First lines of the file, up to the origin.
-const HEADER: &str = "veilpass proving key v1\ncircuit attest-v1\norigin ";
 /// Compressed sizes of points in G1 and G2.
 const G1: usize = 32;
 const G2: usize = 64;
 
-/// A proving key of `attest-v1` that belongs to its verifying key.
+/// A proving key of a circuit that belongs to its verifying key.
 #[derive(Debug, Clone, PartialEq)]
-pub struct ProvingKey {
+pub struct ProvingKey<C = Attest> {
+    circuit: C,
     verifying_key: VerifyingKey,
     groth16: ark_groth16::ProvingKey<Bn254>,
 }
@@ -84,9 +82,9 @@ struct Sizes {
 }
 
 impl Sizes {
-    fn of_circuit() -> Sizes {
-        let Dimensions { wires, inputs, .. } = Attest.dimensions();
-        Sizes { wires, private: wires - inputs, h: Attest.dimensions().domain() - 1 }
+    fn of(dimensions: Dimensions) -> Sizes {
+        let Dimensions { wires, inputs, .. } = dimensions;
+        Sizes { wires, private: wires - inputs, h: dimensions.domain() - 1 }
     }
 
     /// Bytes after the verifying key: β₁, δ₁, five vectors with their counts.
@@ -95,23 +93,24 @@ impl Sizes {
     }
 }
 
-impl ProvingKey {
-    /// From the output of a setup; checked like a file.
+impl<C: Circuit> ProvingKey<C> {
+    /// From the output of a setup of the circuit; checked like a file.
     pub fn from_groth16(
+        circuit: C,
         origin: Origin,
         groth16: ark_groth16::ProvingKey<Bn254>,
-    ) -> Result<ProvingKey, ProvingKeyError> {
-        let verifying_key = VerifyingKey::from_points(origin, key_points(&groth16.vk));
-        let key = ProvingKey { verifying_key, groth16 };
+    ) -> Result<ProvingKey<C>, ProvingKeyError> {
+        let verifying_key = VerifyingKey::from_points(circuit.named(), origin, key_points(&groth16.vk));
+        let key = ProvingKey { circuit, verifying_key, groth16 };
         key.check()?;
         Ok(key)
     }
 
-    /// Reads a key file: exact header, exact length, canonical points, one setup. Nearly all of the
+    /// Reads a key file of the circuit: exact header, exact length, canonical points, one setup. Nearly all of the
     /// time is decompression.
-    pub fn from_bytes(file: &[u8]) -> Result<ProvingKey, ProvingKeyError> {
-        let (vk, verifying_key, mut rest) = front(file)?;
-        let (sizes, origin) = (Sizes::of_circuit(), verifying_key.origin());
+    pub fn from_bytes(circuit: C, file: &[u8]) -> Result<ProvingKey<C>, ProvingKeyError> {
+        let (vk, verifying_key, mut rest) = front(&circuit, file)?;
+        let (sizes, origin) = (Sizes::of(circuit.dimensions()), verifying_key.origin());
         let key = ark_groth16::ProvingKey {
             vk,
             beta_g1: rest.point(IN_G1)?,
@@ -125,23 +124,29 @@ impl ProvingKey {
         if !rest.0.is_empty() {
             return Err(ProvingKeyError::Syntax("something follows the key"));
         }
-        ProvingKey::from_groth16(origin, key)
+        ProvingKey::from_groth16(circuit, origin, key)
     }
 
     /// The verifying key inside a key file whose header and length are right. Nothing is said of the rest: whoever is
     /// to prove with the file reads all of it.
-    pub fn verifying_key_in(file: &[u8]) -> Result<VerifyingKey, ProvingKeyError> {
-        Ok(front(file)?.1)
+    pub fn verifying_key_in(circuit: &C, file: &[u8]) -> Result<VerifyingKey, ProvingKeyError> {
+        Ok(front(circuit, file)?.1)
     }
 
     /// The key file.
     pub fn to_bytes(&self) -> Vec<u8> {
         let (origin, id) = (self.origin(), self.circuit_id());
-        let mut out = format!("{HEADER}{origin}\nverifying-key {id}\n\n").into_bytes();
+        let mut out =
+            format!("{}{origin}\nverifying-key {id}\n\n", first_lines(self.circuit.named())).into_bytes();
         // Writing into a Vec has no failure, and these types have none of their own.
         let written = self.groth16.serialize_compressed(&mut out);
         debug_assert!(written.is_ok());
         out
+    }
+
+    /// The circuit.
+    pub fn circuit(&self) -> &C {
+        &self.circuit
     }
 
     /// The verifying key of the same setup.
@@ -165,15 +170,15 @@ impl ProvingKey {
     }
 
     /// Taken apart.
-    pub fn into_parts(self) -> (VerifyingKey, ark_groth16::ProvingKey<Bn254>) {
-        (self.verifying_key, self.groth16)
+    pub fn into_parts(self) -> (C, VerifyingKey, ark_groth16::ProvingKey<Bn254>) {
+        (self.circuit, self.verifying_key, self.groth16)
     }
 
-    /// What can be seen without the trapdoor: sizes, the lint, β and δ the same in both groups, and
-    /// S14 – the challenge's column is its own input row in A and nothing in B and C.
+    /// What can be seen without the trapdoor: sizes, the lint, β and δ the same in both groups, and for each
+    /// unconstrained input (S14: the challenge) that its column is its own input row in A and nothing in B and C.
     fn check(&self) -> Result<(), ProvingKeyError> {
         let key = &self.groth16;
-        let sizes = Sizes::of_circuit();
+        let sizes = Sizes::of(self.circuit.dimensions());
         let lengths = [
             (key.a_query.len(), sizes.wires, "a_query"),
             (key.b_g1_query.len(), sizes.wires, "b_g1_query"),
@@ -184,28 +189,31 @@ impl ProvingKey {
         if let Some((_, _, name)) = lengths.into_iter().find(|(have, want, _)| have != want) {
             return Err(ProvingKeyError::AnotherCircuit(name));
         }
-        lint(self.verifying_key.points())?;
+        lint(&self.verifying_key)?;
         let same = |p: G1Affine, q: G2Affine, r: G1Affine, s: G2Affine| {
             let product = Bn254::multi_pairing([p, (-r.into_group()).into_affine()], [q, s]);
             product == ark_ec::pairing::PairingOutput::default()
         };
         let (one_g1, one_g2) = (G1Affine::generator(), G2Affine::generator());
-        let missing = ProvingKeyError::AnotherCircuit("no challenge");
-        let at_challenge = |query: &[G1Affine]| query.get(INPUTS).copied();
-        let a = at_challenge(&key.a_query).ok_or_else(|| missing.clone())?;
-        let b = at_challenge(&key.b_g1_query).ok_or_else(|| missing.clone())?;
-        let ic = at_challenge(&key.vk.gamma_abc_g1).ok_or_else(|| missing.clone())?;
-        let b_g2 = key.b_g2_query.get(INPUTS).ok_or(missing)?;
-        let checks = [
-            (same(key.beta_g1, one_g2, one_g1, key.vk.beta_g2), "beta"),
-            (same(key.delta_g1, one_g2, one_g1, key.vk.delta_g2), "delta"),
-            (!a.is_zero() && b.is_zero() && b_g2.is_zero(), "the challenge's column (S14)"),
-            (same(a, key.vk.beta_g2, ic, key.vk.gamma_g2), "the challenge's input point (S14)"),
-        ];
-        match checks.into_iter().find(|(holds, _)| !holds) {
-            Some((_, what)) => Err(ProvingKeyError::Inconsistent(what)),
-            None => Ok(()),
+        if !same(key.beta_g1, one_g2, one_g1, key.vk.beta_g2) {
+            return Err(ProvingKeyError::Inconsistent("beta"));
         }
+        if !same(key.delta_g1, one_g2, one_g1, key.vk.delta_g2) {
+            return Err(ProvingKeyError::Inconsistent("delta"));
+        }
+        for wire in self.circuit.unconstrained_wires() {
+            let missing = || ProvingKeyError::AnotherCircuit("no challenge");
+            let at = |query: &[G1Affine]| query.get(wire).copied().ok_or_else(missing);
+            let (a, b, ic) = (at(&key.a_query)?, at(&key.b_g1_query)?, at(&key.vk.gamma_abc_g1)?);
+            let b_g2 = key.b_g2_query.get(wire).ok_or_else(missing)?;
+            if a.is_zero() || !b.is_zero() || !b_g2.is_zero() {
+                return Err(ProvingKeyError::Inconsistent("the challenge's column (S14)"));
+            }
+            if !same(a, key.vk.beta_g2, ic, key.vk.gamma_g2) {
+                return Err(ProvingKeyError::Inconsistent("the challenge's input point (S14)"));
+            }
+        }
+        Ok(())
     }
 }
 
@@ -220,10 +228,16 @@ fn key_points(vk: &ark_groth16::VerifyingKey<Bn254>) -> KeyPoints {
     }
 }
 
+/// First lines of the file, up to the origin.
+fn first_lines(circuit: NamedCircuit) -> String {
+    format!("veilpass proving key v1\ncircuit {}\norigin ", circuit.name)
+}
+
 /// Origin, the named verifying key, and what follows the header.
-pub(crate) fn header(file: &[u8]) -> Result<(Origin, CircuitId, &[u8]), ProvingKeyError> {
+fn header(circuit: NamedCircuit, file: &[u8]) -> Result<(Origin, CircuitId, &[u8]), ProvingKeyError> {
     let syntax = ProvingKeyError::Syntax;
-    let rest = file.strip_prefix(HEADER.as_bytes()).ok_or(syntax("another first line or circuit"))?;
+    let rest =
+        file.strip_prefix(first_lines(circuit).as_bytes()).ok_or(syntax("another first line or circuit"))?;
     let (origin, rest) = [Origin::Dev, Origin::Ceremony]
         .into_iter()
         .find_map(|o| Some((o, rest.strip_prefix(format!("{o}\nverifying-key ").as_bytes())?)))
@@ -235,24 +249,25 @@ pub(crate) fn header(file: &[u8]) -> Result<(Origin, CircuitId, &[u8]), ProvingK
 }
 
 /// The verifying key inside, as ark's and as the verifier's, and the long part that follows, which has its length.
-fn front(
-    file: &[u8],
-) -> Result<(ark_groth16::VerifyingKey<Bn254>, VerifyingKey, Reader<'_>), ProvingKeyError> {
-    let (origin, named, body) = header(file)?;
+fn front<'a, C: Circuit>(
+    circuit: &C,
+    file: &'a [u8],
+) -> Result<(ark_groth16::VerifyingKey<Bn254>, VerifyingKey, Reader<'a>), ProvingKeyError> {
+    let (origin, named, body) = header(circuit.named(), file)?;
     let mut rest = Reader(body);
     let vk = ark_groth16::VerifyingKey {
         alpha_g1: rest.point(IN_G1)?,
         beta_g2: rest.point(IN_G2)?,
         gamma_g2: rest.point(IN_G2)?,
         delta_g2: rest.point(IN_G2)?,
-        gamma_abc_g1: rest.points(IN_G1, INPUTS + 1)?,
+        gamma_abc_g1: rest.points(IN_G1, circuit.dimensions().inputs)?,
     };
-    let inside = VerifyingKey::from_points(origin, key_points(&vk));
+    let inside = VerifyingKey::from_points(circuit.named(), origin, key_points(&vk));
     if inside.circuit_id() != named {
         return Err(ProvingKeyError::Mismatch { named, inside: inside.circuit_id() });
     }
     // Before the long part: a key of another shape has another length.
-    if rest.0.len() != Sizes::of_circuit().bytes() {
+    if rest.0.len() != Sizes::of(circuit.dimensions()).bytes() {
         return Err(ProvingKeyError::AnotherCircuit("length of the file"));
     }
     Ok((vk, inside, rest))

@@ -11,8 +11,7 @@ use ark_relations::gr1cs::{
 };
 use rand::{CryptoRng, RngCore};
 use std::fmt;
-use veilpass_circuits::{Attest, Circuit, Synthesis};
-use veilpass_protocol::statement::INPUTS;
+use veilpass_circuits::{Circuit, Synthesis};
 use veilpass_verifier::Origin;
 use zeroize::Zeroizing;
 
@@ -49,9 +48,9 @@ impl fmt::Display for Stage {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SetupError {
-    /// S14 does not hold of the circuit: the challenge stands in a constraint, or another public
-    /// input stands in none.
-    #[error("S14 does not hold: wires {0:?} are in no constraint")]
+    /// Other wires are in no row than the circuit says: a public input that should be unconstrained stands in a row
+    /// (S14), or another wire stands in none.
+    #[error("wires {0:?} are in no constraint, and the circuit names others")]
     Challenge(Vec<usize>),
     /// arkworks sees other matrices than the prover uses.
     #[error("the circuit's matrices differ from those that arkworks has")]
@@ -64,16 +63,17 @@ pub enum SetupError {
     Key(#[from] ProvingKeyError),
 }
 
-/// Makes a key pair for `attest-v1`. `rng` must be the operating system's, and nobody's record of it
+/// Makes a key pair for a circuit. `rng` must be the operating system's, and nobody's record of it
 /// may survive: whoever knows the numbers drawn here can prove anything.
-pub fn setup<R: RngCore + CryptoRng>(
+pub fn setup<C: Circuit, R: RngCore + CryptoRng>(
+    circuit: C,
     origin: Origin,
     rng: &mut R,
     mut progress: impl FnMut(Stage),
-) -> Result<ProvingKey, SetupError> {
+) -> Result<ProvingKey<C>, SetupError> {
     progress(Stage::Matrices);
-    check_challenge()?;
-    check_matrices()?;
+    check_rows(&circuit)?;
+    check_matrices(&circuit)?;
 
     progress(Stage::Points);
     // The standard generators, so that "δ is the generator" means that nobody contributed. What ark
@@ -81,7 +81,7 @@ pub fn setup<R: RngCore + CryptoRng>(
     let [alpha, beta, gamma, delta] = [(); 4].map(|()| Zeroizing::new(nonzero(rng)));
     let (g1, g2) = (G1Projective::generator(), G2Projective::generator());
     let groth16 = Groth16::<Bn254>::generate_parameters_with_qap(
-        Synthesis::blank(&Attest),
+        Synthesis::blank(&circuit),
         *alpha,
         *beta,
         *gamma,
@@ -93,7 +93,7 @@ pub fn setup<R: RngCore + CryptoRng>(
     .map_err(groth16_error)?;
 
     progress(Stage::Checks);
-    let key = ProvingKey::from_groth16(origin, groth16)?;
+    let key = ProvingKey::from_groth16(circuit, origin, groth16)?;
     progress(Stage::Done);
     Ok(key)
 }
@@ -111,21 +111,21 @@ fn nonzero<R: RngCore + CryptoRng>(rng: &mut R) -> Fr {
     }
 }
 
-/// S14 on the matrices: the challenge is in none of them, so that the QAP gives it one row of its own
-/// and nothing else; every other wire is in some row.
-fn check_challenge() -> Result<(), SetupError> {
-    let free = Attest.shape().wires_in_no_row();
-    if free == [INPUTS] { Ok(()) } else { Err(SetupError::Challenge(free)) }
+/// The unconstrained inputs are in no row, so that the QAP gives each one row of its own and nothing else (S14 on the
+/// matrices); every other wire is in some row.
+fn check_rows<C: Circuit>(circuit: &C) -> Result<(), SetupError> {
+    let free = circuit.shape().wires_in_no_row();
+    if free == circuit.unconstrained_wires() { Ok(()) } else { Err(SetupError::Challenge(free)) }
 }
 
 /// The matrices that the prover uses are those that arkworks has after its own passes.
-fn check_matrices() -> Result<(), SetupError> {
+fn check_matrices<C: Circuit>(circuit: &C) -> Result<(), SetupError> {
     let cs = ConstraintSystem::<Fr>::new_ref();
     cs.set_mode(SynthesisMode::Setup);
-    Synthesis::blank(&Attest).generate_constraints(cs.clone()).map_err(groth16_error)?;
+    Synthesis::blank(circuit).generate_constraints(cs.clone()).map_err(groth16_error)?;
     cs.finalize();
     let theirs = cs.to_matrices().map_err(groth16_error)?;
-    let ours = Attest.shape().matrices();
+    let ours = circuit.shape().matrices();
     let equal = theirs.get(R1CS_PREDICATE_LABEL).is_some_and(|m| *m == ours.abc)
         && cs.num_instance_variables() == ours.inputs
         && cs.num_instance_variables() + cs.num_witness_variables() == ours.wires;

@@ -10,6 +10,21 @@ use std::str::FromStr;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CircuitId(pub [u8; 32]);
 
+/// A circuit as key files name it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NamedCircuit {
+    /// The name in the head of its key files.
+    pub name: &'static str,
+    /// Public inputs, the constant one not counted.
+    pub public_inputs: usize,
+}
+
+/// The statement of presentations (protocol.md, "Statement").
+pub const ATTEST_V1: NamedCircuit = NamedCircuit { name: "attest-v1", public_inputs: 14 };
+
+/// The circuits whose keys the product reads.
+pub const CIRCUITS: &[NamedCircuit] = &[ATTEST_V1];
+
 /// A text that is not 64 lower-case hex digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a circuit id is 64 lower-case hex digits")]

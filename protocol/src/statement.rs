@@ -14,7 +14,25 @@ macro_rules! statement {
         #[derive(Debug, Clone, PartialEq, Eq)]
         pub struct Statement { $($(#[$doc])* pub $name: Fr),+ }
 
-        impl Statement {
+        /// What is proven, as the public inputs of its circuit.
+pub trait PublicInputs {
+    /// The inputs in the order of their wires, the constant one not among them.
+    fn public_inputs(&self) -> Vec<Fr>;
+}
+
+impl PublicInputs for Statement {
+    fn public_inputs(&self) -> Vec<Fr> {
+        self.to_array().to_vec()
+    }
+}
+
+impl PublicInputs for Vec<Fr> {
+    fn public_inputs(&self) -> Vec<Fr> {
+        self.clone()
+    }
+}
+
+impl Statement {
             /// Names of the public inputs, in their order.
             pub const NAMES: [&'static str; INPUTS] = [$(stringify!($name)),+];
 

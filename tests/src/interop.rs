@@ -12,6 +12,7 @@ use ark_serialize::CanonicalSerialize;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::io::Write;
+use veilpass_protocol::circuit_id::ATTEST_V1;
 use veilpass_protocol::field::{Fr, from_bytes};
 use veilpass_protocol::statement::{INPUTS, Statement};
 use veilpass_verifier::{KeyPoints, Origin, PreparedKey, Proof, VerifyError, VerifyingKey};
@@ -118,7 +119,7 @@ impl Case {
         let key = match &self.key {
             None => dev,
             Some(points) => {
-                let file = VerifyingKey::from_points(Origin::Ceremony, points.clone()).to_bytes();
+                let file = VerifyingKey::from_points(ATTEST_V1, Origin::Ceremony, points.clone()).to_bytes();
                 let key = VerifyingKey::from_bytes(&file).map_err(|e| e.code())?;
                 own = PreparedKey::new(key).map_err(|_| "key_unsafe")?;
                 &own

@@ -3,6 +3,7 @@
 
 pub mod alone;
 pub mod circom_source;
+pub mod circuit_suite;
 pub mod compute_vectors;
 pub mod eval_vectors;
 pub mod interop;
@@ -26,7 +27,7 @@ use veilpass_protocol::request::{NewRequest, Request};
 use veilpass_protocol::scope::{LinkKind, NONE_SLOTS};
 use veilpass_protocol::statement::Statement;
 use veilpass_protocol::tree::Tree;
-use veilpass_prover::groth16::{Engine, Prover};
+use veilpass_prover::groth16::Engine;
 use veilpass_verifier::VerifyingKey;
 
 /// People in epoch 1; epoch 2 removes the last of them and adds one.

@@ -5,6 +5,7 @@ use crate::{World, now, sealed_at};
 use ark_ff::UniformRand;
 use serde_json::{Value, json};
 use veilpass_protocol::attributes::Sex;
+use veilpass_protocol::circuit_id::ATTEST_V1;
 use veilpass_protocol::day::Timestamp;
 use veilpass_protocol::epoch::EpochStatement;
 use veilpass_protocol::field::{Fr, to_hex};
@@ -20,7 +21,7 @@ use veilpass_verifier::{KeyPoints, Origin, VerifyingKey};
 /// the ceremony's kind that belongs to no request.
 pub fn keys(world: &World) -> Vec<(&'static str, Vec<u8>)> {
     let points = || world.key.points().clone();
-    let of = |origin, points: KeyPoints| VerifyingKey::from_points(origin, points).to_bytes();
+    let of = |origin, points: KeyPoints| VerifyingKey::from_points(ATTEST_V1, origin, points).to_bytes();
     let edited = |edit: fn(&mut KeyPoints)| {
         let mut p = points();
         edit(&mut p);

@@ -7,13 +7,11 @@ use crate::curve::miller;
 use crate::curve::point::{G1, G2};
 use crate::curve::wide::{self, Pair};
 use crate::error::VerifyError;
-use crate::key::PUBLIC_INPUTS;
 use crate::pairing::{PreparedKey, ProofInvalid};
 use crate::proof::Points;
 use ark_ff::AdditiveGroup;
 use rand::{CryptoRng, RngCore};
 use veilpass_protocol::field::Fr;
-use veilpass_protocol::statement::Statement;
 
 /// Up to so many proofs are checked one by one: their product would save nothing.
 const SINGLY: usize = 8;
@@ -30,10 +28,10 @@ const WIDE_CHUNK: usize = 256;
 /// Fewer proofs do not fill the lanes.
 const WIDE_LEAST: usize = 16;
 
-/// A statement and the points of its proof.
+/// The public inputs of a statement, and the points of its proof.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Item<'a> {
-    pub(crate) statement: &'a Statement,
+    pub(crate) inputs: &'a [Fr],
     pub(crate) points: Points,
 }
 
@@ -73,7 +71,7 @@ pub(crate) fn check<R: RngCore + CryptoRng>(
     rng: &mut R,
 ) -> Vec<Verdict> {
     let all: Vec<&Item<'_>> = items.iter().collect();
-    if all.len() <= SINGLY {
+    if all.len() <= SINGLY || !all.iter().all(|item| key.fits(item.inputs)) {
         return singly(key, &all);
     }
     // The first product tells, proof by proof, whose B is outside; the rest of the work is for the others.
@@ -157,7 +155,7 @@ pub(crate) fn product<R: RngCore + CryptoRng>(
     let mut in_subgroup = Vec::with_capacity(items.len());
     let mut f = Fe12::ONE;
     // Σ c, and Σ c·x for each input.
-    let mut sums = [Fr::ZERO; PUBLIC_INPUTS + 1];
+    let mut sums = vec![Fr::ZERO; key.key().circuit().public_inputs + 1];
     let mut c: Vec<(G1, Weight)> = Vec::with_capacity(items.len());
     for chunk in weighted.chunks(WIDE_CHUNK) {
         let (of_chunk, inside) = wide_product(chunk).unwrap_or_else(|| plain_product(chunk));
@@ -165,7 +163,7 @@ pub(crate) fn product<R: RngCore + CryptoRng>(
         for ((item, weight), _) in chunk.iter().zip(&inside).filter(|(_, inside)| **inside) {
             c.push((item.points.c, *weight));
             let scalar = weight.scalar();
-            let values = item.statement.to_array().map(|x| x * scalar);
+            let values = item.inputs.iter().map(|x| *x * scalar);
             for (sum, value) in sums.iter_mut().zip(std::iter::once(scalar).chain(values)) {
                 *sum += value;
             }
@@ -226,6 +224,7 @@ mod tests {
     use ark_ff::{PrimeField, UniformRand};
     use rand::SeedableRng;
     use rand::rngs::StdRng;
+    use veilpass_protocol::statement::Statement;
 
     /// A point of the twist without any part in the subgroup.
     fn outside(rng: &mut StdRng) -> G2Affine {

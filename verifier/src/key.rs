@@ -7,15 +7,9 @@ use crate::lint::KeyFault;
 use ark_bn254::{G1Affine, G2Affine};
 use ark_serialize::{CanonicalDeserialize, CanonicalSerialize};
 use std::fmt;
-use veilpass_protocol::circuit_id::CircuitId;
+use veilpass_protocol::circuit_id::{CIRCUITS, CircuitId, NamedCircuit};
 
-/// Public inputs of `attest-v1` (protocol.md, "Statement").
-pub const PUBLIC_INPUTS: usize = 14;
-
-/// First lines of the file, up to the origin.
-const HEADER: &[u8] = b"veilpass verifying key v1\ncircuit attest-v1\norigin ";
-
-/// Keys of other circuits may have more inputs than ours; beyond this nothing is read at all.
+/// Beyond this nothing is read at all.
 const MAX_FILE: usize = 64 * 1024;
 
 /// How a key came to be. It stands inside the hashed file, so that a DEV mark cannot be rubbed out.
@@ -59,9 +53,10 @@ pub struct KeyPoints {
     pub ic: Vec<G1Affine>,
 }
 
-/// A well-formed verifying key of `attest-v1`, safe or not.
+/// A well-formed verifying key, safe or not.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VerifyingKey {
+    circuit: NamedCircuit,
     origin: Origin,
     points: KeyPoints,
     circuit_id: CircuitId,
@@ -101,25 +96,32 @@ impl KeyError {
 }
 
 impl VerifyingKey {
-    /// A key from the points of a setup.
-    pub fn from_points(origin: Origin, points: KeyPoints) -> VerifyingKey {
-        let file = encode(origin, &points);
-        VerifyingKey { origin, points, circuit_id: CircuitId::of_file(&file) }
+    /// A key of a circuit from the points of a setup.
+    pub fn from_points(circuit: NamedCircuit, origin: Origin, points: KeyPoints) -> VerifyingKey {
+        let file = encode(circuit, origin, &points);
+        VerifyingKey { circuit, origin, points, circuit_id: CircuitId::of_file(&file) }
     }
 
-    /// Reads a key file: the exact header, canonical points on the curve and in their subgroups,
-    /// nothing after them. The number of inputs and infinity are judged by the lint.
+    /// Reads a key file of a circuit that the product has ([`CIRCUITS`]): the exact header, canonical points on the
+    /// curve and in their subgroups, nothing after them. The number of inputs and infinity are judged by the lint.
     pub fn from_bytes(file: &[u8]) -> Result<VerifyingKey, KeyError> {
+        let named = |circuit: &&NamedCircuit| file.starts_with(header(**circuit).as_bytes());
+        let circuit = CIRCUITS.iter().find(named).ok_or(KeyError::Syntax(OTHER_HEADER))?;
+        VerifyingKey::from_bytes_of(*circuit, file)
+    }
+
+    /// The same for any circuit: of researchers' own.
+    pub fn from_bytes_of(circuit: NamedCircuit, file: &[u8]) -> Result<VerifyingKey, KeyError> {
         if file.len() > MAX_FILE {
             return Err(KeyError::Syntax("too long"));
         }
-        let rest = file.strip_prefix(HEADER).ok_or(KeyError::Syntax("another first line or circuit"))?;
+        let rest = file.strip_prefix(header(circuit).as_bytes()).ok_or(KeyError::Syntax(OTHER_HEADER))?;
         let (origin, body) = [Origin::Dev, Origin::Ceremony]
             .into_iter()
             .find_map(|o| Some((o, rest.strip_prefix(format!("{o}\n\n").as_bytes())?)))
             .ok_or(KeyError::Syntax("origin is neither dev nor ceremony"))?;
         let points = decode(body)?;
-        let key = VerifyingKey::from_points(origin, points);
+        let key = VerifyingKey::from_points(circuit, origin, points);
         // One key, one file, one id: whatever the point decoder tolerates is refused here.
         if key.to_bytes() != file {
             return Err(KeyError::Syntax("not the canonical encoding"));
@@ -129,12 +131,17 @@ impl VerifyingKey {
 
     /// The key file.
     pub fn to_bytes(&self) -> Vec<u8> {
-        encode(self.origin, &self.points)
+        encode(self.circuit, self.origin, &self.points)
     }
 
     /// SHA-256 of the key file: the name of the circuit with this key.
     pub fn circuit_id(&self) -> CircuitId {
         self.circuit_id
+    }
+
+    /// The circuit.
+    pub fn circuit(&self) -> NamedCircuit {
+        self.circuit
     }
 
     /// How the key came to be.
@@ -148,8 +155,15 @@ impl VerifyingKey {
     }
 }
 
-fn encode(origin: Origin, points: &KeyPoints) -> Vec<u8> {
-    let mut out = HEADER.to_vec();
+const OTHER_HEADER: &str = "another first line or circuit";
+
+/// The first lines of a key file, up to the origin.
+fn header(circuit: NamedCircuit) -> String {
+    format!("veilpass verifying key v1\ncircuit {}\norigin ", circuit.name)
+}
+
+fn encode(circuit: NamedCircuit, origin: Origin, points: &KeyPoints) -> Vec<u8> {
+    let mut out = header(circuit).into_bytes();
     out.extend_from_slice(format!("{origin}\n\n").as_bytes());
     put(&mut out, &points.alpha_g1);
     put(&mut out, &points.beta_g2);
@@ -195,6 +209,7 @@ mod tests {
     use super::*;
     use crate::testkit::Trapdoor;
     use ark_ec::AffineRepr;
+    use veilpass_protocol::circuit_id::ATTEST_V1;
 
     fn key() -> VerifyingKey {
         Trapdoor::from_seed(1).key(Origin::Dev)
@@ -204,10 +219,10 @@ mod tests {
     fn round_trip_and_id() {
         let key = key();
         let file = key.to_bytes();
-        assert_eq!(file.len(), HEADER.len() + 5 + 32 + 3 * 64 + 8 + 15 * 32);
+        assert_eq!(file.len(), header(ATTEST_V1).len() + 5 + 32 + 3 * 64 + 8 + 15 * 32);
         assert_eq!(VerifyingKey::from_bytes(&file), Ok(key.clone()));
         assert_eq!(key.circuit_id(), CircuitId::of_file(&file));
-        let other = VerifyingKey::from_points(Origin::Ceremony, key.points().clone());
+        let other = VerifyingKey::from_points(ATTEST_V1, Origin::Ceremony, key.points().clone());
         assert_ne!(other.circuit_id(), key.circuit_id(), "the mark is in the hash");
         assert_eq!(VerifyingKey::from_bytes(&other.to_bytes()), Ok(other));
     }
@@ -254,7 +269,7 @@ mod tests {
     #[test]
     fn points_off_the_curve_or_the_subgroup_are_refused() {
         let file = key().to_bytes();
-        let beta = HEADER.len() + 5 + 32;
+        let beta = header(ATTEST_V1).len() + 5 + 32;
         // Roughly every second x has a y on the twist, and next to none of them is in the subgroup.
         let mut on_twist = 0;
         for x in 0..64u8 {
@@ -273,7 +288,7 @@ mod tests {
     /// is a question for the lint.
     #[test]
     fn infinity_has_one_spelling() {
-        let alpha = HEADER.len() + 5;
+        let alpha = header(ATTEST_V1).len() + 5;
         let mut file = key().to_bytes();
         file[alpha..alpha + 32].fill(0);
         file[alpha + 31] = 0x40;

@@ -66,7 +66,7 @@ pub use epochs::{AcceptedEpochs, EpochsError, Equivocation, Install};
 pub use error::{Blame, Malformed, Misconfigured, Unacceptable, VerifyError};
 pub use evidence::{Proven, VerifiedPresentation};
 pub use files::{Files, verify_files};
-pub use key::{KeyError, KeyPoints, Origin, PUBLIC_INPUTS, VerifyingKey};
+pub use key::{KeyError, KeyPoints, Origin, VerifyingKey};
 pub use lint::{KeyFault, KeyPart, lint};
 pub use memory::{Consumed, Entry, InMemory, Memory, Reuse};
 pub use pairing::{PreparedKey, ProofInvalid};

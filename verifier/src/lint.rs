@@ -6,7 +6,7 @@
 //! manner of snarkjs. The tests of this module do that too, as a positive control: without the lint
 //! those proofs are accepted. Those of `veilpass-params` repeat it with arkworks' own verifier.
 
-use crate::key::{KeyPoints, PUBLIC_INPUTS};
+use crate::key::{KeyPoints, VerifyingKey};
 use ark_bn254::{G1Affine, G2Affine};
 use ark_ec::AffineRepr;
 use std::fmt;
@@ -76,8 +76,12 @@ fn same_up_to_sign<P: AffineRepr>(p: &P, q: &P) -> bool {
 
 /// Refuses keys under which proofs can be forged or inputs exchanged. γ may be the generator: so it
 /// is in every key of a snarkjs-style ceremony, where only δ carries the second phase.
-pub fn lint(key: &KeyPoints) -> Result<(), KeyFault> {
-    if key.ic.len() != PUBLIC_INPUTS + 1 {
+pub fn lint(key: &VerifyingKey) -> Result<(), KeyFault> {
+    lint_points(key.points(), key.circuit().public_inputs)
+}
+
+fn lint_points(key: &KeyPoints, public_inputs: usize) -> Result<(), KeyFault> {
+    if key.ic.len() != public_inputs + 1 {
         return Err(KeyFault::InputCount(key.ic.len()));
     }
     let in_g1 = |p: &G1Affine| p.is_on_curve() && p.is_in_correct_subgroup_assuming_on_curve();
@@ -130,16 +134,23 @@ pub fn lint(key: &KeyPoints) -> Result<(), KeyFault> {
 mod tests {
     use super::*;
     use crate::testkit::{Trapdoor, any_statement, g1, g2, proof_bytes};
-    use crate::{Origin, PreparedKey, Proof, VerifyingKey};
+    use crate::{Origin, PreparedKey, Proof};
     use ark_ec::CurveGroup;
     use ark_ff::Field;
     use rand::SeedableRng;
     use rand::rngs::StdRng;
+    use veilpass_protocol::circuit_id::ATTEST_V1;
     use veilpass_protocol::field::Fr;
     use veilpass_protocol::statement::Statement;
 
+    const PUBLIC_INPUTS: usize = ATTEST_V1.public_inputs;
+
+    fn lint(points: &KeyPoints) -> Result<(), KeyFault> {
+        lint_points(points, PUBLIC_INPUTS)
+    }
+
     fn key(points: KeyPoints) -> VerifyingKey {
-        VerifyingKey::from_points(Origin::Ceremony, points)
+        VerifyingKey::from_points(ATTEST_V1, Origin::Ceremony, points)
     }
 
     /// `IC(z)`, as everybody can compute it from the public key.

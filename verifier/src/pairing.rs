@@ -12,7 +12,7 @@ use crate::curve::miller;
 use crate::curve::point::{G1, G2, Jacobian};
 use crate::curve::wide::Fixed;
 use crate::error::VerifyError;
-use crate::key::{KeyPoints, PUBLIC_INPUTS, VerifyingKey};
+use crate::key::{KeyPoints, VerifyingKey};
 use crate::lint::{KeyFault, lint};
 use crate::proof::{PROOF_BYTES, Points, Proof, ProofPointError};
 use ark_bn254::{G1Affine, G2Affine};
@@ -22,7 +22,7 @@ use rand::{CryptoRng, RngCore};
 use std::sync::Arc;
 use veilpass_protocol::circuit_id::CircuitId;
 use veilpass_protocol::field::Fr;
-use veilpass_protocol::statement::Statement;
+use veilpass_protocol::statement::PublicInputs;
 
 /// The proof does not prove the statement under this key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -55,7 +55,7 @@ struct Tables {
 impl PreparedKey {
     /// Prepares a key, if it is safe: some milliseconds.
     pub fn new(key: VerifyingKey) -> Result<PreparedKey, KeyFault> {
-        lint(key.points())?;
+        lint(&key)?;
         PreparedKey::without_lint(key)
     }
 
@@ -65,7 +65,7 @@ impl PreparedKey {
         let [constant, of_inputs @ ..] = points.ic.as_slice() else {
             return Err(KeyFault::InputCount(0));
         };
-        if of_inputs.len() != PUBLIC_INPUTS {
+        if of_inputs.len() != key.circuit().public_inputs {
             return Err(KeyFault::InputCount(points.ic.len()));
         }
         let all = std::iter::once(&points.alpha_g1).chain(&points.ic);
@@ -99,24 +99,37 @@ impl PreparedKey {
         self.key.circuit_id()
     }
 
-    /// Checks one proof of one statement.
-    pub fn check(&self, statement: &Statement, proof: &Proof) -> Result<(), ProofInvalid> {
+    /// Checks one proof of one statement. A statement with another number of inputs than the circuit's is not
+    /// proven by anything.
+    pub fn check<S: PublicInputs>(&self, statement: &S, proof: &Proof) -> Result<(), ProofInvalid> {
         let points = proof.points().ok_or(ProofInvalid)?;
-        self.judge(&Item { statement, points }).map_err(|_| ProofInvalid)
+        self.judge(&Item { inputs: &statement.public_inputs(), points }).map_err(|_| ProofInvalid)
     }
 
     /// Decodes a proof and checks it: what [`Proof::from_bytes`] and [`PreparedKey::check`] say one after the
     /// other, in less time. B's way through the Miller loop is also its subgroup check.
-    pub fn check_bytes(&self, statement: &Statement, proof: &[u8; PROOF_BYTES]) -> Result<(), VerifyError> {
+    pub fn check_bytes<S: PublicInputs>(
+        &self,
+        statement: &S,
+        proof: &[u8; PROOF_BYTES],
+    ) -> Result<(), VerifyError> {
         let points = Points::read(proof)?;
-        self.judge(&Item { statement, points }).map_err(VerifyError::from)
+        self.judge(&Item { inputs: &statement.public_inputs(), points }).map_err(VerifyError::from)
+    }
+
+    /// Whether these are as many inputs as the circuit has.
+    pub(crate) fn fits(&self, inputs: &[Fr]) -> bool {
+        inputs.len() == self.key.circuit().public_inputs
     }
 
     /// Subgroup and pairing of one proof.
     pub(crate) fn judge(&self, item: &Item<'_>) -> Result<(), Flaw> {
+        if !self.fits(item.inputs) {
+            return Err(Flaw::Invalid);
+        }
         let t = &*self.tables;
-        let (Points { a, b, c }, statement) = (item.points, item.statement);
-        let paired = || [Jacobian::INFINITY, self.commitment(statement), Jacobian::of(c)];
+        let Points { a, b, c } = item.points;
+        let paired = || [Jacobian::INFINITY, self.commitment(item.inputs), Jacobian::of(c)];
         let product = if let Some(fixed) = &t.fixed {
             let of_b = fixed.walk(b).ok_or(Flaw::Outside)?;
             let [_, at @ ..] = self.finite(paired());
@@ -131,10 +144,10 @@ impl PreparedKey {
     }
 
     /// `IC₀ + Σ zᵢ·ICᵢ`.
-    fn commitment(&self, statement: &Statement) -> Jacobian<Fe> {
+    fn commitment(&self, inputs: &[Fr]) -> Jacobian<Fe> {
         let mut terms = Vec::with_capacity(ROOM);
         terms.extend(self.tables.ic_constant);
-        for (table, x) in self.tables.ic.iter().skip(1).zip(statement.to_array()) {
+        for (table, x) in self.tables.ic.iter().skip(1).zip(inputs) {
             table.multiple(x.into_bigint(), &mut terms);
         }
         sum(&terms)
@@ -152,9 +165,9 @@ impl PreparedKey {
     }
 
     /// `e(−a₀·α, β) · e(Σ sⱼ·ICⱼ, −γ) · e(C, −δ)` with the weights' sum `a₀ = s₀`, before the final exponentiation.
-    pub(crate) fn fixed_part(&self, sums: &[Fr; PUBLIC_INPUTS + 1], c: Jacobian<Fe>) -> Fe12 {
+    pub(crate) fn fixed_part(&self, sums: &[Fr], c: Jacobian<Fe>) -> Fe12 {
         let t = &*self.tables;
-        let [of_weights, ..] = sums;
+        let of_weights = sums.first().copied().unwrap_or_default();
         let mut terms = Vec::with_capacity(ROOM);
         t.alpha.multiple(of_weights.into_bigint(), &mut terms);
         let alpha = sum(&terms);
@@ -170,15 +183,17 @@ impl PreparedKey {
     /// `∏ e(cᵢAᵢ, Bᵢ) = e(Σcᵢ·α, β) · e(Σ cᵢ·ICᵢ(x), γ) · e(Σ cᵢCᵢ, δ)`. When the product is wrong, halves
     /// are checked until the bad proofs are named: the verdicts are those of [`PreparedKey::check`],
     /// except that a bad proof passes with probability 2⁻¹²⁸ over the RNG.
-    pub fn check_batch<R: RngCore + CryptoRng>(
+    pub fn check_batch<S: PublicInputs, R: RngCore + CryptoRng>(
         &self,
-        items: &[(Statement, Proof)],
+        items: &[(S, Proof)],
         rng: &mut R,
     ) -> Vec<Result<(), ProofInvalid>> {
         // Proofs are made by the reader only, so that each has its points; one without would be invalid.
+        let inputs: Vec<Vec<Fr>> = items.iter().map(|(statement, _)| statement.public_inputs()).collect();
         let points: Vec<Option<Item<'_>>> = items
             .iter()
-            .map(|(statement, proof)| Some(Item { statement, points: proof.points()? }))
+            .zip(&inputs)
+            .map(|((_, proof), inputs)| Some(Item { inputs, points: proof.points()? }))
             .collect();
         let present: Vec<Item<'_>> = points.iter().flatten().copied().collect();
         let mut verdicts = batch::check(self, &present, rng).into_iter();
@@ -191,14 +206,15 @@ impl PreparedKey {
 
     /// [`PreparedKey::check_batch`] from the proofs' bytes: the verdicts of [`PreparedKey::check_bytes`]. The subgroup check
     /// of B costs next to nothing here, and each proof has its own.
-    pub fn check_batch_bytes<R: RngCore + CryptoRng>(
+    pub fn check_batch_bytes<S: PublicInputs, R: RngCore + CryptoRng>(
         &self,
-        items: &[(Statement, [u8; PROOF_BYTES])],
+        items: &[(S, [u8; PROOF_BYTES])],
         rng: &mut R,
     ) -> Vec<Result<(), VerifyError>> {
         let read = Points::read_all(&items.iter().map(|(_, proof)| proof).collect::<Vec<_>>());
-        let present = items.iter().zip(&read).filter_map(|((statement, _), points)| {
-            points.as_ref().ok().map(|points| Item { statement, points: *points })
+        let inputs: Vec<Vec<Fr>> = items.iter().map(|(statement, _)| statement.public_inputs()).collect();
+        let present = inputs.iter().zip(&read).filter_map(|(inputs, points)| {
+            points.as_ref().ok().map(|points| Item { inputs, points: *points })
         });
         let mut verdicts = batch::check(self, &present.collect::<Vec<_>>(), rng).into_iter();
         let verdict = |points: Result<Points, ProofPointError>| {
@@ -210,10 +226,16 @@ impl PreparedKey {
     }
 
     #[cfg(test)]
-    fn product_holds<R: RngCore + CryptoRng>(&self, items: &[(Statement, Proof)], rng: &mut R) -> bool {
+    fn product_holds<S: PublicInputs, R: RngCore + CryptoRng>(
+        &self,
+        items: &[(S, Proof)],
+        rng: &mut R,
+    ) -> bool {
+        let inputs: Vec<Vec<Fr>> = items.iter().map(|(statement, _)| statement.public_inputs()).collect();
         let items: Vec<Item<'_>> = items
             .iter()
-            .map(|(statement, proof)| Item { statement, points: proof.points().unwrap() })
+            .zip(&inputs)
+            .map(|((_, proof), inputs)| Item { inputs, points: proof.points().unwrap() })
             .collect();
         let items: Vec<&Item<'_>> = items.iter().collect();
         batch::product(self, &items, rng).holds
@@ -230,6 +252,11 @@ const GENERATOR: G2Affine =
 #[cfg(test)]
 mod tests {
     use super::*;
+    use veilpass_protocol::circuit_id::ATTEST_V1;
+    use veilpass_protocol::statement::Statement;
+
+    const PUBLIC_INPUTS: usize = ATTEST_V1.public_inputs;
+
     use crate::testkit::{Trapdoor, any_statement, rerandomise};
     use crate::{Origin, VerifyingKey};
     use ark_ec::CurveGroup;
@@ -331,7 +358,7 @@ mod tests {
         let others = trapdoor.ic[1..PUBLIC_INPUTS].iter().zip(values).map(|(ic, x)| *ic * x).sum::<Fr>();
         values[PUBLIC_INPUTS - 1] = -(trapdoor.ic[0] + others) / trapdoor.ic[PUBLIC_INPUTS];
         statements.push(Statement::from_array(values));
-        assert!(key.commitment(&statements[3]).to_affine().is_none());
+        assert!(key.commitment(&statements[3].to_array()).to_affine().is_none());
         let (mut good, mut outside) = (0, 0);
         for statement in &statements {
             let proof = trapdoor.simulate(statement, &mut rng);

@@ -15,7 +15,7 @@ use crate::proof::{PROOF_BYTES, Points};
 use rand::{CryptoRng, RngCore};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use veilpass_protocol::circuit_id::CircuitId;
+use veilpass_protocol::circuit_id::{ATTEST_V1, CircuitId};
 use veilpass_protocol::day::{Day, Timestamp};
 use veilpass_protocol::presentation::Presentation;
 use veilpass_protocol::request::Request;
@@ -66,6 +66,9 @@ impl Verifier {
     /// Pins a key that has been read already.
     pub fn with_verifying_key(mut self, key: VerifyingKey) -> Result<Verifier, KeyError> {
         let (id, origin) = (key.circuit_id(), key.origin());
+        if key.circuit() != ATTEST_V1 {
+            return Err(KeyError::Syntax("a key of another circuit than presentations have"));
+        }
         let prepared = PreparedKey::new(key)?;
         if origin == Origin::Dev && !self.policy.dev_keys_allowed() {
             return Err(KeyError::Dev(id));
@@ -171,12 +174,13 @@ impl Screened {
     ) -> Vec<Result<VerifiedPresentation, VerifyError>> {
         let proofs: Vec<&[u8; PROOF_BYTES]> = screened.iter().map(|s| &s.presentation.proof).collect();
         let points = Points::read_all(&proofs);
+        let inputs: Vec<_> = screened.iter().map(|s| s.statement.to_array()).collect();
         // One product for each key; within a key, the order of the items.
         let mut of_keys: BTreeMap<CircuitId, (&PreparedKey, Vec<Item<'_>>)> = BTreeMap::new();
-        for (screened, points) in screened.iter().zip(&points) {
+        for ((screened, points), inputs) in screened.iter().zip(&points).zip(&inputs) {
             if let Ok(points) = points {
                 let of_key = of_keys.entry(screened.key.circuit_id()).or_insert((&screened.key, Vec::new()));
-                of_key.1.push(Item { statement: &screened.statement, points: *points });
+                of_key.1.push(Item { inputs, points: *points });
             }
         }
         let mut verdicts: BTreeMap<CircuitId, _> = of_keys

@@ -140,7 +140,7 @@ impl Attributes {
 }
 
 /// The circuit `attest-v1`.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Attest;
 
 impl Circuit for Attest {
@@ -159,16 +159,16 @@ impl Circuit for Attest {
         Witness::names().collect()
     }
 
-    fn public_inputs(&self, statement: &Statement) -> Vec<Fr> {
-        statement.to_array().to_vec()
-    }
-
     fn synthesize(&self, b: &mut Builder, inputs: Option<(&Statement, &Witness)>) {
         synthesize(b, inputs);
     }
 
     fn ledger(&self) -> &'static [&'static str] {
         &["path", "commitments", "unpacking", "leaf", "pseudonym", "comparisons", "sets"]
+    }
+
+    fn unconstrained(&self) -> &'static [&'static str] {
+        &["challenge"]
     }
 
     fn cache(&self) -> &Cache {

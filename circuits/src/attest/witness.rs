@@ -39,6 +39,12 @@ impl Witness {
             .into_iter()
             .chain((0..DEPTH).flat_map(children))
     }
+
+    /// The private inputs, in the order of their wires.
+    pub fn values(&self) -> impl Iterator<Item = &Fr> {
+        let Witness { k, d, packed, link, slot, path } = self;
+        [k, d, packed, link, slot].into_iter().chain(path.iter().flatten())
+    }
 }
 
 impl Default for Witness {

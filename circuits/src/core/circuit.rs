@@ -7,7 +7,9 @@ use ark_relations::gr1cs::{
     ConstraintSynthesizer, ConstraintSystemRef, LinearCombination, SynthesisError, Variable,
 };
 use std::sync::OnceLock;
+use veilpass_protocol::circuit_id::NamedCircuit;
 use veilpass_protocol::field::Fr;
+use veilpass_protocol::statement::PublicInputs;
 use zeroize::Zeroizing;
 
 /// A statement about private numbers, as rows of a rank-1 constraint system.
@@ -15,9 +17,9 @@ use zeroize::Zeroizing;
 /// A circuit describes its wires and rows in [`Circuit::synthesize`]; everything else follows from that description:
 /// the matrices, the assignment, the values of the rows, the names of the wires. The description must add the same
 /// wires and rows whatever the inputs are.
-pub trait Circuit: Send + Sync {
+pub trait Circuit: Clone + Send + Sync {
     /// What verifier and prover both know.
-    type Statement: Clone + Send + Sync;
+    type Statement: PublicInputs + Clone + Send + Sync;
     /// What the prover alone knows.
     type Witness: Clone + Send + Sync;
 
@@ -30,8 +32,11 @@ pub trait Circuit: Send + Sync {
     /// Names of the private inputs, in the order of their wires; all other private wires are computed.
     fn private_names(&self) -> Vec<String>;
 
-    /// The public inputs of a statement, in the order of their wires.
-    fn public_inputs(&self, statement: &Self::Statement) -> Vec<Fr>;
+    /// Names of the public inputs that stand in no row, on purpose: the proof is bound to them by their own points of
+    /// the key alone (S14 of `attest-v1`). A setup refuses a circuit in which others are in no row.
+    fn unconstrained(&self) -> &'static [&'static str] {
+        &[]
+    }
 
     /// Adds the public inputs to the builder, then the private inputs, then computed wires and all rows. Without
     /// inputs every input is zero.
@@ -64,8 +69,25 @@ pub trait Circuit: Send + Sync {
             let mut b = Builder::with_values();
             self.synthesize(&mut b, None);
             let (wires, rows) = b.finish_values();
-            Dimensions { rows: rows.a.len(), inputs: 1 + self.public_names().len(), wires: wires.len() }
+            Dimensions {
+                rows: rows.a.len(),
+                inputs: 1 + self.public_names().len(),
+                private_inputs: self.private_names().len(),
+                wires: wires.len(),
+            }
         })
+    }
+
+    /// Name and number of public inputs, as key files have them.
+    fn named(&self) -> NamedCircuit {
+        NamedCircuit { name: self.id(), public_inputs: self.dimensions().inputs - 1 }
+    }
+
+    /// Wires of the inputs that [`Circuit::unconstrained`] names.
+    fn unconstrained_wires(&self) -> Vec<usize> {
+        let names = self.public_names();
+        let place = |name: &&str| names.iter().position(|n| n == name).map(|place| 1 + place);
+        self.unconstrained().iter().filter_map(place).collect()
     }
 
     /// The full assignment: wire 0 = 1, public inputs, private wires. Any field elements are allowed: then the

@@ -136,6 +136,8 @@ pub struct Dimensions {
     pub rows: usize,
     /// Number of public wires, the constant one included.
     pub inputs: usize,
+    /// Number of private inputs: they are the wires after the public ones.
+    pub private_inputs: usize,
     /// Number of wires.
     pub wires: usize,
 }
@@ -182,11 +184,6 @@ impl Shape {
         self.tags.len()
     }
 
-    /// Its dimensions.
-    pub fn dimensions(&self) -> Dimensions {
-        Dimensions { rows: self.rows(), inputs: self.matrices.inputs, wires: self.matrices.wires }
-    }
-
     /// The rows that an assignment breaks.
     pub fn failing_rows(&self, assignment: &[Fr]) -> impl Iterator<Item = usize> {
         (0..self.rows()).filter(move |row| !self.matrices.holds(*row, assignment))
@@ -227,7 +224,7 @@ impl Shape {
             wires: *wires,
             wires_in_b: in_b.iter().filter(|x| **x).count(),
             nonzeros: Nonzeros { a, b, c },
-            domain: self.dimensions().domain(),
+            domain: (self.rows() + inputs).next_power_of_two(),
             shape: self.digest().iter().map(|byte| format!("{byte:02x}")).collect(),
             gadgets: ledger.filter(|line| line.rows > 0).collect(),
         }

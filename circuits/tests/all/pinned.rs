@@ -34,7 +34,8 @@ fn the_shape_is_the_pinned_one() {
         println!("{now}");
     }
     assert_eq!(now, PINNED);
-    assert_eq!(Attest.dimensions(), Attest.shape().dimensions());
+    let (d, m) = (Attest.dimensions(), Attest.shape().matrices());
+    assert_eq!((d.rows, d.inputs, d.wires), (m.rows(), m.inputs, m.wires));
 }
 
 #[test]

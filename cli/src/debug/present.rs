@@ -11,7 +11,7 @@ use veilpass_protocol::identity::{PseudonymSecret, pseudonym};
 use veilpass_protocol::presentation::Presentation;
 use veilpass_protocol::request::AnyRequest;
 use veilpass_protocol::statement::Statement;
-use veilpass_prover::groth16::{Engine, ProveError, Prover};
+use veilpass_prover::groth16::{Engine, ProveError};
 use veilpass_server::files::Access;
 
 /// Proves the request's statement against any root, with any private inputs.

@@ -11,6 +11,7 @@ use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use veilpass_circuits::Attest;
 use veilpass_circuits::Witness;
 use veilpass_params::{ProvingKey, dev};
 use veilpass_protocol::circuit_id::CircuitId;
@@ -71,7 +72,7 @@ impl Key {
     }
 
     fn decode(&self) -> Result<ProvingKey, Failure> {
-        ProvingKey::from_bytes(&self.file).map_err(|e| Failure::refused(e.code(), &e))
+        ProvingKey::from_bytes(Attest, &self.file).map_err(|e| Failure::refused(e.code(), &e))
     }
 
     /// An engine of the prepared form. What is wrong with its file is said, and then it is as if there were none.
@@ -119,7 +120,7 @@ fn checked(path: Option<&Path>) -> Result<(Cow<'static, [u8]>, VerifyingKey, Pre
         Some(path) => Cow::Owned(read(path)?),
         None => Cow::Borrowed(dev::proving_key_bytes()),
     };
-    let inside = ProvingKey::verifying_key_in(&file).map_err(|e| Failure::refused(e.code(), &e))?;
+    let inside = ProvingKey::verifying_key_in(&Attest, &file).map_err(|e| Failure::refused(e.code(), &e))?;
     let check = PreparedKey::new(inside.clone()).map_err(|e| Failure::refused("key_unsafe", e))?;
     Ok((file, inside, check))
 }

@@ -3,6 +3,7 @@
 use super::code_of;
 use crate::{BYTES, POINTS, Target, Verdict, repair, seeds};
 use std::sync::LazyLock;
+use veilpass_circuits::Attest;
 use veilpass_params::{ProvingKey, dev};
 use veilpass_protocol::circuit_id::CircuitId;
 use veilpass_protocol::note::{AuthorityKey, AuthoritySigner};
@@ -59,7 +60,7 @@ fn verifying(input: &[u8]) -> Verdict {
         Ok(key) => {
             assert_eq!(key.to_bytes(), input, "two files of one key");
             assert_eq!(key.circuit_id(), CircuitId::of_file(input));
-            if let Err(fault) = lint(key.points()) {
+            if let Err(fault) = lint(key) {
                 code_of(KeyError::from(fault).code(), &["key_unsafe"]);
             }
         }
@@ -70,12 +71,12 @@ fn verifying(input: &[u8]) -> Verdict {
 
 fn proving(input: &[u8]) -> Verdict {
     let file = changed(dev::proving_key_bytes(), input, repair::name_inner_key);
-    let read = ProvingKey::from_bytes(&file);
+    let read = ProvingKey::from_bytes(Attest, &file);
     match &read {
         Ok(key) => {
             assert_eq!(key.to_bytes(), file, "two files of one key");
             assert_eq!(key.circuit_id(), CircuitId::of_file(&key.verifying_key().to_bytes()));
-            assert!(lint(key.verifying_key().points()).is_ok(), "an unsafe key is used");
+            assert!(lint(key.verifying_key()).is_ok(), "an unsafe key is used");
         }
         Err(e) => code_of(e.code(), &["key_syntax", "key_mismatch", "key_unsafe"]),
     }

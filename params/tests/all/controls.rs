@@ -10,6 +10,7 @@ use ark_ff::{AdditiveGroup, Field, UniformRand};
 use ark_groth16::Groth16;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
+use veilpass_protocol::circuit_id::ATTEST_V1;
 use veilpass_protocol::field::Fr;
 use veilpass_protocol::statement::{INPUTS, Statement};
 use veilpass_verifier::{KeyError, KeyFault, KeyPart, KeyPoints, Origin, Policy, Verifier, VerifyingKey};
@@ -35,7 +36,7 @@ fn panics(f: impl FnOnce() -> bool) -> bool {
 
 /// What our loader says to the key, as points and, where the points have an encoding, as a file.
 fn refused(points: &KeyPoints) -> KeyFault {
-    let key = VerifyingKey::from_points(Origin::Ceremony, points.clone());
+    let key = VerifyingKey::from_points(ATTEST_V1, Origin::Ceremony, points.clone());
     let file = key.to_bytes();
     let Err(KeyError::Unsafe(fault)) = Verifier::new(Policy::default()).with_verifying_key(key) else {
         panic!("our loader takes the key")

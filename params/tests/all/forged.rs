@@ -10,6 +10,7 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 use veilpass_circuits::{Attest, Circuit, Synthesis};
 use veilpass_params::{ProvingKey, ProvingKeyError};
+use veilpass_protocol::circuit_id::ATTEST_V1;
 use veilpass_protocol::field::Fr;
 use veilpass_protocol::statement::Statement;
 use veilpass_verifier::{KeyFault, KeyPart, Origin, PreparedKey, VerifyingKey};
@@ -50,7 +51,7 @@ fn nonsense() -> Statement {
 
 /// Ours, through both doors: the pair as a proving key, and the verifying key alone.
 fn ours(key: &ArkKey) -> KeyFault {
-    let refused = ProvingKey::from_groth16(Origin::Ceremony, key.clone()).unwrap_err();
+    let refused = ProvingKey::from_groth16(Attest, Origin::Ceremony, key.clone()).unwrap_err();
     let ProvingKeyError::Unsafe(fault) = refused else { panic!("{refused}") };
     let points = veilpass_verifier::KeyPoints {
         alpha_g1: key.vk.alpha_g1,
@@ -59,7 +60,7 @@ fn ours(key: &ArkKey) -> KeyFault {
         delta_g2: key.vk.delta_g2,
         ic: key.vk.gamma_abc_g1.clone(),
     };
-    let alone = PreparedKey::new(VerifyingKey::from_points(Origin::Ceremony, points)).unwrap_err();
+    let alone = PreparedKey::new(VerifyingKey::from_points(ATTEST_V1, Origin::Ceremony, points)).unwrap_err();
     assert_eq!(alone, fault);
     fault
 }

@@ -8,6 +8,7 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 use veilpass_circuits::{Attest, Circuit};
 use veilpass_params::{Kind, ProvingKey, ProvingKeyError, Stage, dev, inspect, setup};
+use veilpass_protocol::circuit_id::ATTEST_V1;
 use veilpass_verifier::{Origin, VerifyingKey};
 
 fn ark_bytes<T: CanonicalSerialize>(value: &T) -> Vec<u8> {
@@ -22,7 +23,7 @@ fn body(file: &[u8]) -> &[u8] {
 }
 
 fn error(file: &[u8]) -> ProvingKeyError {
-    ProvingKey::from_bytes(file).unwrap_err()
+    ProvingKey::from_bytes(Attest, file).unwrap_err()
 }
 
 /// The one test that fails, with what to do, when the circuit has changed and the pair has not.
@@ -63,7 +64,7 @@ fn behind_the_headers_are_arkworks_bytes() {
             ic: ark.gamma_abc_g1.clone(),
             ..f.key.verifying_key().points().clone()
         };
-        let ours = VerifyingKey::from_points(Origin::Ceremony, points);
+        let ours = VerifyingKey::from_points(ATTEST_V1, Origin::Ceremony, points);
         assert_eq!(body(&ours.to_bytes()), ark_bytes(&ark));
         assert_eq!(VerifyingKey::from_bytes(&ours.to_bytes()), Ok(ours));
     }
@@ -90,7 +91,7 @@ fn headers_are_exact() {
     ] {
         assert!(text.contains(from));
         let bad = [text.replacen(from, to, 1).as_bytes(), body(good)].concat();
-        assert!(ProvingKey::from_bytes(&bad).is_err(), "{from:?} -> {to:?}");
+        assert!(ProvingKey::from_bytes(Attest, &bad).is_err(), "{from:?} -> {to:?}");
     }
     // Another id, another origin: the verifying key inside has another name.
     for (from, to) in [(id.as_str(), "0".repeat(64)), ("origin dev", "origin ceremony".into())] {
@@ -104,7 +105,7 @@ fn cut_longer_or_resized_files_are_refused() {
     let good = dev::proving_key_bytes();
     let start = good.len() - body(good).len();
     for end in (0..start + 800).chain([good.len() / 2, good.len() - 1]) {
-        assert!(ProvingKey::from_bytes(&good[..end]).is_err(), "{end}");
+        assert!(ProvingKey::from_bytes(Attest, &good[..end]).is_err(), "{end}");
     }
     assert_eq!(error(&[good, &[0][..]].concat()).code(), "key_mismatch");
     // The counts of the vectors: a_query's is the first after vk, β₁ and δ₁.
@@ -148,7 +149,7 @@ fn parts_that_do_not_fit_are_refused() {
     for (i, (edit, code)) in edits.into_iter().enumerate() {
         let mut bad = f.key.groth16().clone();
         edit(&mut bad);
-        let refused = ProvingKey::from_groth16(Origin::Dev, bad).unwrap_err();
+        let refused = ProvingKey::from_groth16(Attest, Origin::Dev, bad).unwrap_err();
         assert_eq!(refused.code(), code, "edit {i}: {refused}");
     }
 }
@@ -175,14 +176,14 @@ fn inspection() {
 fn a_setup_of_its_own() {
     let mut stages = Vec::new();
     let mut rng = StdRng::seed_from_u64(5);
-    let key = setup(Origin::Ceremony, &mut rng, |stage| stages.push(stage)).unwrap();
+    let key = setup(Attest, Origin::Ceremony, &mut rng, |stage| stages.push(stage)).unwrap();
     assert_eq!(stages, Stage::ALL);
     assert_eq!(key.origin(), Origin::Ceremony);
     assert_ne!(key.circuit_id(), fixture().key.circuit_id());
-    assert_eq!(ProvingKey::from_bytes(&key.to_bytes()).as_ref(), Ok(&key));
+    assert_eq!(ProvingKey::from_bytes(Attest, &key.to_bytes()).as_ref(), Ok(&key));
     // Other numbers, another key: nothing but the RNG goes in.
-    let other = setup(Origin::Ceremony, &mut rng, |_| ()).unwrap();
+    let other = setup(Attest, Origin::Ceremony, &mut rng, |_| ()).unwrap();
     assert_ne!(other.circuit_id(), key.circuit_id());
-    let again = setup(Origin::Ceremony, &mut StdRng::seed_from_u64(5), |_| ()).unwrap();
+    let again = setup(Attest, Origin::Ceremony, &mut StdRng::seed_from_u64(5), |_| ()).unwrap();
     assert_eq!(again, key);
 }

@@ -6,6 +6,7 @@ use ark_ec::AffineRepr;
 use serde_json::Value;
 use std::str::FromStr;
 use veilpass_params::snarkjs;
+use veilpass_protocol::circuit_id::ATTEST_V1;
 use veilpass_protocol::field::Fr;
 use veilpass_verifier::{KeyPoints, Origin, VerifyingKey};
 
@@ -48,7 +49,11 @@ fn verification_key() {
 #[test]
 fn the_generator_as_snarkjs_writes_it() {
     let points = fixture().key.verifying_key().points().clone();
-    let key = VerifyingKey::from_points(Origin::Dev, KeyPoints { gamma_g2: G2Affine::generator(), ..points });
+    let key = VerifyingKey::from_points(
+        ATTEST_V1,
+        Origin::Dev,
+        KeyPoints { gamma_g2: G2Affine::generator(), ..points },
+    );
     let json: Value = serde_json::from_str(&snarkjs::verification_key(&key)).unwrap();
     let known = serde_json::json!([
         [

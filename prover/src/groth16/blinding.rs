@@ -6,11 +6,9 @@ use ark_ff::{AdditiveGroup, BigInt, Field, PrimeField};
 use ark_serialize::CanonicalSerialize;
 use rand::{CryptoRng, RngCore};
 use sha2::{Digest, Sha256, Sha512};
-use veilpass_circuits::Witness;
 use veilpass_kernels::{Comb, G2, Invert, invert_all};
 use veilpass_protocol::field::{Fr, to_bytes};
 use veilpass_protocol::presentation::PROOF_BYTES;
-use veilpass_protocol::statement::Statement;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 /// What the holder's own secrets add to the blinding: without it nobody can say which factors a given RNG
@@ -19,11 +17,11 @@ use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 pub(super) struct BlindingKey([u8; 32]);
 
 impl BlindingKey {
-    /// From the holder's secrets.
-    pub fn new(witness: &Witness) -> BlindingKey {
+    /// From the private inputs, in the order of their wires.
+    pub fn new<'a>(private_inputs: impl IntoIterator<Item = &'a Fr>) -> BlindingKey {
         let mut hash = Sha256::new();
-        hash.update("veilpass:blinding-key:v1");
-        for secret in [&witness.k, &witness.d, &witness.slot] {
+        hash.update("veilpass:blinding-key:v2");
+        for secret in private_inputs {
             hash.update(Zeroizing::new(to_bytes(secret)));
         }
         BlindingKey(hash.finalize().into())
@@ -57,7 +55,7 @@ impl Factors {
     /// equal ones anybody could interpolate a proof for any challenge. Calling again goes on from `attempt`.
     pub fn draw<R: RngCore + CryptoRng>(
         key: &BlindingKey,
-        statement: &Statement,
+        inputs: &[Fr],
         a: &G1Affine,
         attempt: u8,
         rng: &mut R,
@@ -68,7 +66,7 @@ impl Factors {
         seed.update("veilpass:blind:v1");
         seed.update(key.0);
         seed.update(fresh.as_slice());
-        for input in statement.to_array() {
+        for input in inputs {
             // As `to_bytes`, which takes memory for each.
             for limb in input.into_bigint().0.iter().rev() {
                 seed.update(limb.to_be_bytes());
@@ -152,11 +150,11 @@ pub(super) fn blinded<R: RngCore + CryptoRng>(
     proof: &Unblinded,
     delta: &Comb<G2>,
     key: &BlindingKey,
-    statement: &Statement,
+    inputs: &[Fr],
     rng: &mut R,
 ) -> Option<[u8; PROOF_BYTES]> {
     let a = proof.a.into_affine();
-    (0..=u8::MAX).find_map(|attempt| blind(proof, delta, &Factors::draw(key, statement, &a, attempt, rng)))
+    (0..=u8::MAX).find_map(|attempt| blind(proof, delta, &Factors::draw(key, inputs, &a, attempt, rng)))
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The engine: Groth16 for the one circuit, from numbers to points.
+//! The engine: Groth16 for a circuit, from numbers to points.
 //!
 //! With wires z, rows A·z and B·z and the key of ark-groth16 the unblinded proof is
 //!
@@ -22,13 +22,13 @@ use ark_ec::AffineRepr;
 use rand::{CryptoRng, RngCore};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use veilpass_circuits::builder::RowValues;
-use veilpass_circuits::{Attest, Circuit, Witness};
+use veilpass_circuits::{Attest, Circuit, Dimensions, Witness};
 use veilpass_kernels::{Comb, FixedBases, G1, G2, Machine, Rooms};
 use veilpass_params::ProvingKey;
 use veilpass_protocol::circuit_id::CircuitId;
 use veilpass_protocol::field::Fr;
 use veilpass_protocol::presentation::PROOF_BYTES;
-use veilpass_protocol::statement::{INPUTS, Statement};
+use veilpass_protocol::statement::{PublicInputs, Statement};
 use veilpass_verifier::{KeyFault, PreparedKey, Proof, VerifyingKey};
 use zeroize::Zeroizing;
 
@@ -38,12 +38,13 @@ const WINDOW_OF_A_AND_B: usize = 13;
 const WINDOW_OF_C: usize = 15;
 
 /// A proving key, ready to prove, with the verifying key that checks every proof before it leaves.
-pub struct Engine {
+pub struct Engine<C: Circuit = Attest> {
+    circuit: C,
     machine: Machine,
     alpha: G1Affine,
     beta: G2Affine,
     /// Until the tables are made from it: then its points are in them.
-    bases: Mutex<Option<Bases>>,
+    bases: Mutex<Option<Bases<C>>>,
     check: PreparedKey,
     quotient: Quotient,
     delta: Comb<G2>,
@@ -64,7 +65,8 @@ struct Tables {
 
 /// The points of a key, as the engine sums them: of a proving key as it was set up, or of one that was prepared, with
 /// which a proof takes a little less.
-pub struct Bases {
+pub struct Bases<C = Attest> {
+    circuit: C,
     verifying_key: VerifyingKey,
     a: Vec<G1Affine>,
     b: Vec<G2Affine>,
@@ -73,44 +75,67 @@ pub struct Bases {
     basis: Basis,
 }
 
-impl From<ProvingKey> for Bases {
-    fn from(key: ProvingKey) -> Bases {
-        let (verifying_key, key) = key.into_parts();
-        let public = vec![G1Affine::zero(); Attest.dimensions().inputs];
+impl<C: Circuit> From<ProvingKey<C>> for Bases<C> {
+    fn from(key: ProvingKey<C>) -> Bases<C> {
+        let (circuit, verifying_key, key) = key.into_parts();
+        let public = vec![G1Affine::zero(); circuit.dimensions().inputs];
         let c = [public, key.l_query, key.h_query].concat();
-        Bases { verifying_key, a: key.a_query, b: key.b_g2_query, c, basis: Basis::Powers }
+        Bases { circuit, verifying_key, a: key.a_query, b: key.b_g2_query, c, basis: Basis::Powers }
     }
 }
 
 impl From<PreparedProvingKey> for Bases {
     fn from(key: PreparedProvingKey) -> Bases {
         let PreparedProvingKey { verifying_key, a, b, c, .. } = key;
-        Bases { verifying_key, a, b, c, basis: Basis::OddValues }
+        Bases { circuit: Attest, verifying_key, a, b, c, basis: Basis::OddValues }
     }
 }
 
-impl Engine {
+/// Why there is no engine for a key.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum EngineError {
+    /// The verifying key inside is unsafe.
+    #[error("unsafe verifying key inside: {0}")]
+    Unsafe(#[from] KeyFault),
+    /// The domain is smaller than 64 or larger than 2^27.
+    #[error("the circuit needs a domain of {0} rows; the engine has those from 64 to 2^27")]
+    Domain(usize),
+}
+
+impl<C: Circuit> Engine<C> {
     /// Takes a proving key, [`ProvingKey`] or [`PreparedProvingKey`]: the first has been checked against its verifying key
     /// and the circuit's shape. The tables are made when the first proof needs them, or by [`Engine::make_tables`].
-    pub fn new(key: impl Into<Bases>) -> Result<Engine, KeyFault> {
+    ///
+    /// # Errors
+    /// A key that is unsafe, or of a circuit of a size that the engine does not have.
+    pub fn new(key: impl Into<Bases<C>>) -> Result<Engine<C>, EngineError> {
         Engine::on(Machine::current(), key)
     }
 
     /// On a machine of one's choice: for comparisons.
-    pub fn on(machine: Machine, key: impl Into<Bases>) -> Result<Engine, KeyFault> {
+    ///
+    /// # Errors
+    /// As [`Engine::new`].
+    pub fn on(machine: Machine, key: impl Into<Bases<C>>) -> Result<Engine<C>, EngineError> {
         let bases = key.into();
+        let dimensions = bases.circuit.dimensions();
+        if !(64..=1 << 27).contains(&dimensions.domain()) {
+            return Err(EngineError::Domain(dimensions.domain()));
+        }
         let points = bases.verifying_key.points();
         let (alpha, beta, delta) = (points.alpha_g1, points.beta_g2, Comb::new(machine, points.delta_g2));
         let check = PreparedKey::new(bases.verifying_key.clone())?;
         Ok(Engine {
+            circuit: bases.circuit.clone(),
             machine,
             alpha,
             beta,
             check,
-            quotient: Quotient::new(machine, bases.basis),
+            quotient: Quotient::new(machine, bases.basis, dimensions),
             delta,
             // A key without this point has another shape.
-            challenge_point: bases.a.get(INPUTS).copied().unwrap_or_default(),
+            challenge_point: bases.a.get(dimensions.inputs - 1).copied().unwrap_or_default(),
             challenge: OnceLock::new(),
             bases: Mutex::new(Some(bases)),
             rooms: Rooms::default(),
@@ -155,31 +180,33 @@ impl Engine {
     /// malformed key could mark its user.
     pub fn prove_unchecked<R: RngCore + CryptoRng>(
         &self,
-        statement: &Statement,
-        witness: &Witness,
+        statement: &C::Statement,
+        witness: &C::Witness,
         rng: &mut R,
     ) -> Result<[u8; PROOF_BYTES], ProveError> {
-        let (wires, rows) = Attest.assign_rows(statement, witness);
+        let (wires, rows) = self.circuit.assign_rows(statement, witness);
         if let Some(clause) = rows.failing {
             return Err(ProveError::Unsatisfied(clause));
         }
         let proof = self.unblinded(&wires, rows);
-        blinded(&proof, &self.delta, &BlindingKey::new(witness), statement, rng).ok_or(ProveError::SelfCheck)
+        let Dimensions { inputs, private_inputs, .. } = self.circuit.dimensions();
+        let key = BlindingKey::new(wires.iter().skip(inputs).take(private_inputs));
+        blinded(&proof, &self.delta, &key, &statement.public_inputs(), rng).ok_or(ProveError::SelfCheck)
     }
 
-    /// A state from which presentations for other platforms, predicates and days follow quickly.
-    pub fn session(&self, statement: &Statement, witness: &Witness) -> Result<Session<'_>, ProveError> {
-        Session::new(self, statement, witness)
-    }
-
-    /// A state to which only the challenge is missing; it is checked at two challenges, and so at all.
-    pub fn prepare<R: RngCore + CryptoRng>(
+    /// Proves a statement: 128 bytes `A ‖ B ‖ C`, compressed (contract §4), which the verifier accepted before they are
+    /// handed out.
+    ///
+    /// # Errors
+    /// The lowest clause that does not hold; a key that makes no valid proofs.
+    pub fn prove<R: RngCore + CryptoRng>(
         &self,
-        statement: &Statement,
-        witness: &Witness,
+        statement: &C::Statement,
+        witness: &C::Witness,
         rng: &mut R,
-    ) -> Result<Prepared, ProveError> {
-        self.session(statement, witness)?.prepare(rng)
+    ) -> Result<[u8; PROOF_BYTES], ProveError> {
+        let bytes = self.prove_unchecked(statement, witness, rng)?;
+        self.checked(statement, bytes)
     }
 
     /// The sums for a satisfied assignment.
@@ -187,7 +214,8 @@ impl Engine {
         let ((a, b), c) = rayon::join(
             || rayon::join(|| self.sum_a(wires), || self.sum_b(wires)),
             || {
-                let polynomials = self.quotient.polynomials(&with_inputs(rows, wires));
+                let inputs = self.circuit.dimensions().inputs;
+                let polynomials = self.quotient.polynomials(&with_inputs(rows, wires, inputs));
                 let h = self.quotient.divide(&polynomials);
                 drop(polynomials);
                 self.sum_c(wires, &h)
@@ -213,9 +241,10 @@ impl Engine {
 
     /// `Σ zᵢ·Lᵢ + [h]`; either may be left out by being empty.
     pub(super) fn sum_c(&self, wires: &[Fr], h: &[Fr]) -> Sum1 {
-        let mut scalars = Zeroizing::new(Vec::with_capacity(Attest.dimensions().wires + h.len()));
+        let count = self.circuit.dimensions().wires;
+        let mut scalars = Zeroizing::new(Vec::with_capacity(count + h.len()));
         scalars.extend_from_slice(wires);
-        scalars.resize(Attest.dimensions().wires, Fr::default());
+        scalars.resize(count, Fr::default());
         scalars.extend_from_slice(h);
         self.tables().c.sum(&scalars)
     }
@@ -237,7 +266,7 @@ impl Engine {
     /// The verifier's word on a proof, before it is handed out.
     pub(super) fn checked(
         &self,
-        statement: &Statement,
+        statement: &C::Statement,
         bytes: [u8; PROOF_BYTES],
     ) -> Result<[u8; PROOF_BYTES], ProveError> {
         let proof = Proof::from_bytes(&bytes).map_err(|_| ProveError::SelfCheck)?;
@@ -249,7 +278,24 @@ impl Engine {
 type Sum1 = <G1Affine as AffineRepr>::Group;
 type Sum2 = <G2Affine as AffineRepr>::Group;
 
-impl Prover for Engine {
+impl Engine<Attest> {
+    /// A state from which presentations for other platforms, predicates and days follow quickly.
+    pub fn session(&self, statement: &Statement, witness: &Witness) -> Result<Session<'_>, ProveError> {
+        Session::new(self, statement, witness)
+    }
+
+    /// A state to which only the challenge is missing; it is checked at two challenges, and so at all.
+    pub fn prepare<R: RngCore + CryptoRng>(
+        &self,
+        statement: &Statement,
+        witness: &Witness,
+        rng: &mut R,
+    ) -> Result<Prepared, ProveError> {
+        self.session(statement, witness)?.prepare(rng)
+    }
+}
+
+impl Prover for Engine<Attest> {
     fn circuit(&self) -> CircuitId {
         self.check.circuit_id()
     }
@@ -264,7 +310,6 @@ impl Prover for Engine {
         witness: &Witness,
         rng: &mut R,
     ) -> Result<[u8; PROOF_BYTES], ProveError> {
-        let bytes = self.prove_unchecked(statement, witness, rng)?;
-        self.checked(statement, bytes)
+        Engine::prove(self, statement, witness, rng)
     }
 }

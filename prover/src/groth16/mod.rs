@@ -17,7 +17,7 @@ mod spectrum;
 #[cfg(test)]
 mod tests;
 
-pub use engine::{Bases, Engine};
+pub use engine::{Bases, Engine, EngineError};
 pub use key::{KeyFile, PreparedKeyError, PreparedProvingKey};
 pub use prepared::{PREPARED_BYTES, Prepared, PreparedError};
 pub use rerandomise::rerandomise;

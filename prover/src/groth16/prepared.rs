@@ -148,10 +148,10 @@ impl Prepared {
         challenge: Fr,
         rng: &mut R,
     ) -> Result<[u8; PROOF_BYTES], ProveError> {
-        let statement = self.with(challenge);
+        let inputs = self.with(challenge).to_array();
         (0..=u8::MAX)
             .find_map(|attempt| {
-                let factors = Factors::draw(&self.blinding, &statement, &self.points.a, attempt, rng);
+                let factors = Factors::draw(&self.blinding, &inputs, &self.points.a, attempt, rng);
                 self.blind(challenge, &factors)
             })
             .ok_or(ProveError::SelfCheck)
@@ -210,7 +210,7 @@ impl Prepared {
         Ok(Prepared {
             circuit,
             statement,
-            blinding: BlindingKey::new(witness),
+            blinding: BlindingKey::new(witness.values()),
             points: Points { a, b, c, late, challenge, delta: key.points().delta_g2 },
             tables: None,
         })

@@ -1,4 +1,4 @@
-//! The quotient `h = (u·v − w)/Z` of a satisfied assignment, `Z = X^N − 1`, N = 8,192, in the form for which the key
+//! The quotient `h = (u·v − w)/Z` of a satisfied assignment, `Z = X^N − 1`, N = 8,192 for `attest-v1`, in the form for which the key
 //! has points.
 //!
 //! On the odd coset Z is −2, so h is `−(u·v − w)/2` there. Let g interpolate u·v there. Then `h = −(g − w)/2` also holds
@@ -9,11 +9,10 @@
 use super::spectrum::Basis;
 use ark_ff::{AdditiveGroup, Field, batch_inversion};
 use std::sync::OnceLock;
+use veilpass_circuits::Dimensions;
 use veilpass_circuits::builder::RowValues;
-use veilpass_circuits::{Attest, Circuit};
 use veilpass_kernels::{Domain, Machine};
 use veilpass_protocol::field::Fr;
-use veilpass_protocol::statement::INPUTS;
 use zeroize::Zeroizing;
 
 /// The polynomials of an assignment, by their coefficients.
@@ -27,32 +26,29 @@ pub(super) struct Polynomials {
 
 /// The values of all rows: after the circuit's rows each public input has a row of its own with A = the input and
 /// B = C = 0, as ark-groth16 has it.
-pub(super) fn with_inputs(mut rows: RowValues, wires: &[Fr]) -> RowValues {
-    rows.a.extend(wires.iter().take(INPUTS + 1));
+pub(super) fn with_inputs(mut rows: RowValues, wires: &[Fr], inputs: usize) -> RowValues {
+    rows.a.extend(wires.iter().take(inputs));
     rows
-}
-
-/// The row of the challenge: that of the last input.
-pub(super) fn challenge_row() -> usize {
-    Attest.dimensions().rows + INPUTS
 }
 
 /// The domain and what does not depend on an assignment.
 pub(super) struct Quotient {
     machine: Machine,
     basis: Basis,
+    dimensions: Dimensions,
     domain: OnceLock<Domain>,
 }
 
 impl Quotient {
-    pub fn new(machine: Machine, basis: Basis) -> Quotient {
-        Quotient { machine, basis, domain: OnceLock::new() }
+    /// The domain is made when it is needed first.
+    pub fn new(machine: Machine, basis: Basis, dimensions: Dimensions) -> Quotient {
+        Quotient { machine, basis, dimensions, domain: OnceLock::new() }
     }
 
     fn domain(&self) -> &Domain {
-        self.domain.get_or_init(|| match Domain::new(self.machine, Attest.dimensions().domain()) {
+        self.domain.get_or_init(|| match Domain::new(self.machine, self.dimensions.domain()) {
             Some(domain) => domain,
-            None => unreachable!("the circuit has between 64 and 2^27 rows"),
+            None => unreachable!("the engine has checked the size of the circuit"),
         })
     }
 
@@ -95,7 +91,9 @@ impl Quotient {
     /// coefficients of B.
     pub fn per_challenge(&self, b: &[Fr]) -> Zeroizing<Vec<Fr>> {
         let domain = self.domain();
-        let root = domain.root().pow([challenge_row() as u64]);
+        // The row of the challenge is that of the last input.
+        let row = self.dimensions.rows + self.dimensions.inputs - 1;
+        let root = domain.root().pow([row as u64]);
         let scale = root / Fr::from(domain.size() as u64);
         if self.basis == Basis::OddValues {
             // −2 times the values.

@@ -36,7 +36,7 @@ struct Base {
 /// The statement at hand.
 struct Now {
     statement: Statement,
-    witness: Witness,
+    blinding: BlindingKey,
     /// Without α and β.
     sums: Unblinded,
     /// The polynomial B, which a late challenge needs; `None` where it is the base's.
@@ -60,7 +60,8 @@ impl<'e> Session<'e> {
             },
         );
         let sums = Unblinded { a, b, c };
-        let now = Now { statement: statement.clone(), witness: witness.clone(), sums, b: None };
+        let blinding = BlindingKey::new(witness.values());
+        let now = Now { statement: statement.clone(), blinding, sums, b: None };
         Ok(Session { engine, base: Base { wires, polynomials, h, sums }, now })
     }
 
@@ -68,6 +69,7 @@ impl<'e> Session<'e> {
     pub fn turn_to(&mut self, statement: &Statement, witness: &Witness) -> Result<(), ProveError> {
         let (wires, rows) = satisfied(statement, witness)?;
         let (engine, quotient, base) = (self.engine, self.engine.quotient(), &self.base);
+        let blinding = BlindingKey::new(witness.values());
         let wires = difference(&wires, &base.wires);
         let ((a, b), (c, b_polynomial)) = rayon::join(
             || rayon::join(|| engine.sum_a(&wires), || engine.sum_b(&wires)),
@@ -78,8 +80,7 @@ impl<'e> Session<'e> {
             },
         );
         let sums = base.sums + Unblinded { a, b, c };
-        self.now =
-            Now { statement: statement.clone(), witness: witness.clone(), sums, b: Some(b_polynomial) };
+        self.now = Now { statement: statement.clone(), blinding, sums, b: Some(b_polynomial) };
         Ok(())
     }
 
@@ -103,7 +104,7 @@ impl<'e> Session<'e> {
     }
 
     pub(super) fn blinding_key(&self) -> BlindingKey {
-        BlindingKey::new(&self.now.witness)
+        self.now.blinding.clone()
     }
 
     pub(super) fn unblinded(&self) -> Unblinded {
@@ -127,7 +128,7 @@ fn satisfied(
     match rows.failing {
         Some(clause) => Err(ProveError::Unsatisfied(clause)),
         None => {
-            let rows = with_inputs(rows, &wires);
+            let rows = with_inputs(rows, &wires, Attest.dimensions().inputs);
             Ok((wires, rows))
         }
     }

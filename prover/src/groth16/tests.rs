@@ -15,6 +15,7 @@ use veilpass_circuits::attest::{cases, clauses};
 use veilpass_circuits::{Attest, Circuit};
 use veilpass_kernels::Machine;
 use veilpass_params::dev;
+use veilpass_protocol::circuit_id::ATTEST_V1;
 use veilpass_protocol::field::Fr;
 use veilpass_protocol::identity::{PseudonymSecret, pseudonym};
 use veilpass_verifier::{Origin, VerifyingKey};
@@ -236,9 +237,9 @@ fn blinding_differs_even_with_a_stuck_rng() {
     let (statement, witness) = good_cases(1, 28).remove(0);
     let engine = &ENGINES[0];
     let a = engine.challenge().point();
-    let key = BlindingKey::new(&witness);
+    let key = BlindingKey::new(witness.values());
     let draw = |key: &BlindingKey, statement: &Statement, a: &ark_bn254::G1Affine, attempt| {
-        let factors = Factors::draw(key, statement, a, attempt, &mut Stuck);
+        let factors = Factors::draw(key, &statement.to_array(), a, attempt, &mut Stuck);
         [*factors.rho, *factors.t]
     };
     let mut seen = Vec::new();
@@ -251,7 +252,7 @@ fn blinding_differs_even_with_a_stuck_rng() {
     seen.extend(draw(&key, &statement, &a, 1));
     seen.extend(draw(&key, &statement, &(-a), 0));
     let other = Witness { k: witness.k + Fr::ONE, ..witness.clone() };
-    seen.extend(draw(&BlindingKey::new(&other), &statement, &a, 0));
+    seen.extend(draw(&BlindingKey::new(other.values()), &statement, &a, 0));
     let count = seen.len();
     seen.sort();
     seen.dedup();
@@ -309,7 +310,7 @@ fn a_malformed_key_prepares_nothing() {
     let h = |damage: &dyn Fn(&mut ark_groth16::ProvingKey<Bn254>)| {
         let mut key = KEY.groth16().clone();
         damage(&mut key);
-        let key = veilpass_params::ProvingKey::from_groth16(Origin::Dev, key).unwrap();
+        let key = veilpass_params::ProvingKey::from_groth16(Attest, Origin::Dev, key).unwrap();
         Engine::new(key).unwrap().prepare(&statement, &witness, &mut StdRng::seed_from_u64(32)).err()
     };
     assert_eq!(h(&|_| ()), None, "control");
@@ -342,7 +343,7 @@ fn a_prepared_key_is_read_as_it_was_written() {
     assert_eq!(other_file.err(), Some(PreparedKeyError::OtherKey));
     let mut points = vk.points().clone();
     points.alpha_g1 = (-points.alpha_g1.into_group()).into_affine();
-    let other = VerifyingKey::from_points(Origin::Dev, points);
+    let other = VerifyingKey::from_points(ATTEST_V1, Origin::Dev, points);
     let other_circuit = PreparedProvingKey::from_bytes(&file, &other, name);
     assert_eq!(other_circuit.err(), Some(PreparedKeyError::OtherKey));
 

@@ -8,6 +8,7 @@ use rand::{CryptoRng, RngCore};
 use std::cell::Cell;
 use std::sync::LazyLock;
 use std::time::Instant;
+use veilpass_circuits::Attest;
 use veilpass_circuits::Witness;
 use veilpass_params::{ProvingKey, dev};
 use veilpass_protocol::circuit_id::CircuitId;
@@ -354,7 +355,7 @@ fn what_is_prepared_and_how_much() {
 fn nothing_is_prepared_with_a_damaged_key() {
     let mut groth16 = dev::proving_key().unwrap().groth16().clone();
     groth16.h_query.swap(7, 8);
-    let damaged = Engine::new(ProvingKey::from_groth16(Origin::Dev, groth16).unwrap()).unwrap();
+    let damaged = Engine::new(ProvingKey::from_groth16(Attest, Origin::Dev, groth16).unwrap()).unwrap();
     let mut world = World::new(97);
     let mut wallet = world.person(adult());
     let mut rng = world.rng.clone();

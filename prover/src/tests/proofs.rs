@@ -8,6 +8,7 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 use std::convert::Infallible;
 use std::sync::LazyLock;
+use veilpass_circuits::Attest;
 use veilpass_circuits::Witness;
 use veilpass_circuits::attest::clauses;
 use veilpass_params::{ProvingKey, dev};
@@ -122,7 +123,7 @@ fn proofs_of_a_damaged_key_are_not_handed_out() {
     let (statement, witness) = satisfied();
     let mut groth16 = dev::proving_key().unwrap().groth16().clone();
     groth16.l_query[0] = ark_bn254::G1Affine::generator();
-    let damaged = Engine::new(ProvingKey::from_groth16(Origin::Dev, groth16).unwrap()).unwrap();
+    let damaged = Engine::new(ProvingKey::from_groth16(Attest, Origin::Dev, groth16).unwrap()).unwrap();
     assert_eq!(damaged.circuit(), PROVER.circuit(), "its verifying key is untouched");
     let mut rng = StdRng::seed_from_u64(2);
     assert_eq!(damaged.prove(&statement, &witness, &mut rng), Err(ProveError::SelfCheck));

@@ -3,7 +3,7 @@
 
 use super::proofs::satisfied_by;
 use super::testkit::*;
-use crate::groth16::{Engine, ProveError, Prover};
+use crate::groth16::{Engine, ProveError};
 use ark_bn254::{Bn254, G1Affine, G2Affine};
 use ark_ec::{AffineRepr, CurveGroup};
 use ark_ff::UniformRand;
@@ -49,7 +49,7 @@ fn platform_accepts(proof: &ArkProof, statement: &Statement) -> bool {
 }
 
 fn load(key: ArkKey) -> Result<Engine, ProvingKeyError> {
-    ProvingKey::from_groth16(Origin::Dev, key).map(|key| Engine::new(key).unwrap())
+    ProvingKey::from_groth16(Attest, Origin::Dev, key).map(|key| Engine::new(key).unwrap())
 }
 
 /// As from a file: written under the honest key's name and read again.
@@ -58,7 +58,7 @@ fn load_file(key: &ArkKey) -> Result<Engine, ProvingKeyError> {
     let header = format!("veilpass proving key v1\ncircuit attest-v1\norigin dev\nverifying-key {id}\n\n");
     let mut file = header.into_bytes();
     key.serialize_compressed(&mut file).unwrap();
-    ProvingKey::from_bytes(&file).map(|key| Engine::new(key).unwrap())
+    ProvingKey::from_bytes(Attest, &file).map(|key| Engine::new(key).unwrap())
 }
 
 /// The worst one: δ and β in G1 are taken away, so that nothing blinds A. Platforms accept every proof, the
@@ -137,7 +137,7 @@ fn a_key_that_sorts_people_marks_no_proof() {
 #[test]
 fn no_proof_of_a_damaged_key_leaves() {
     let mut rng = StdRng::seed_from_u64(4);
-    let other = setup(Origin::Dev, &mut rng, |_| ()).unwrap().groth16().clone();
+    let other = setup(Attest, Origin::Dev, &mut rng, |_| ()).unwrap().groth16().clone();
     let claim = satisfied_by(adult());
     let wires = Attest.assign(&claim.0, &claim.1);
     // Two private wires that differ from each other, and from zero, and occur in B.

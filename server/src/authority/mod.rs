@@ -118,7 +118,7 @@ impl Authority {
         for file in verifying_keys {
             let key = VerifyingKey::from_bytes(file)?;
             // What no platform would use is not announced either.
-            veilpass_verifier::lint(key.points()).map_err(KeyError::Unsafe)?;
+            veilpass_verifier::lint(&key).map_err(KeyError::Unsafe)?;
             let id = key.circuit_id();
             if !circuits.contains(&id) {
                 files::create(&circuit_file(staged.path(), &id), file, Access::Public)?;

@@ -6,6 +6,7 @@ use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 use veilpass_protocol::attributes::Attributes;
+use veilpass_protocol::circuit_id::ATTEST_V1;
 use veilpass_protocol::day::{Day, Timestamp};
 use veilpass_protocol::field::{Fr, from_digest, to_hex};
 use veilpass_protocol::identity::leaf;
@@ -140,14 +141,14 @@ pub fn key_file() -> Vec<u8> {
 /// The same points under another mark: another file, another id.
 pub fn other_key_file() -> Vec<u8> {
     let key = VerifyingKey::from_bytes(&key_file()).unwrap();
-    VerifyingKey::from_points(Origin::Ceremony, key.points().clone()).to_bytes()
+    VerifyingKey::from_points(ATTEST_V1, Origin::Ceremony, key.points().clone()).to_bytes()
 }
 
 /// A well-formed key that lets anybody forge proofs: δ = γ.
 pub fn unsafe_key_file() -> Vec<u8> {
     let key = VerifyingKey::from_bytes(&key_file()).unwrap();
     let points = KeyPoints { delta_g2: key.points().gamma_g2, ..key.points().clone() };
-    VerifyingKey::from_points(Origin::Dev, points).to_bytes()
+    VerifyingKey::from_points(ATTEST_V1, Origin::Dev, points).to_bytes()
 }
 
 /// A registry in a temporary folder.

@@ -49,8 +49,8 @@ fn main() {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     println!("{threads} cores\n");
 
-    measure("setup", 3, || drop(ok(setup(Origin::Dev, &mut OsRng, |_| ()))));
-    measure("proving key: read and check the file", 5, || drop(ok(ProvingKey::from_bytes(pk))));
+    measure("setup", 3, || drop(ok(setup(Attest, Origin::Dev, &mut OsRng, |_| ()))));
+    measure("proving key: read and check the file", 5, || drop(ok(ProvingKey::from_bytes(Attest, pk))));
     measure("verifying key: read and check the file", 20, || drop(ok(VerifyingKey::from_bytes(vk))));
 
     let mut world = World::new(20);

@@ -5,6 +5,7 @@ use ark_bn254::{Fq, Fq2, G1Affine, G2Affine};
 use ark_serialize::CanonicalSerialize;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
+use veilpass_protocol::circuit_id::ATTEST_V1;
 use veilpass_protocol::field::Fr;
 use veilpass_protocol::statement::{INPUTS, Statement};
 use veilpass_verifier::{KeyPoints, Origin, PreparedKey, Proof, VerifyingKey};
@@ -19,7 +20,7 @@ fn main() {
         delta_g2: g2(&key["vk_delta_2"]),
         ic: list(&key["IC"]).iter().map(g1).collect(),
     };
-    let prepared = PreparedKey::new(VerifyingKey::from_points(Origin::Dev, points));
+    let prepared = PreparedKey::new(VerifyingKey::from_points(ATTEST_V1, Origin::Dev, points));
     let prepared = prepared.unwrap_or_else(|e| panic!("our lint refuses snarkjs's key: {e}"));
     let mut count = [0, 0];
     for case in list(&read(&folder, "proofs.json")) {

@@ -1,5 +1,6 @@
 //! Checks that need several crates.
 
+mod circuits;
 mod machine;
 mod platform;
 mod purity;

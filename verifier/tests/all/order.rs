@@ -206,7 +206,11 @@ fn unsafe_keys_by_file() {
     let mut long = good.points();
     long.ic.push(g1(Fr::from(2u64)));
     for points in [equal, generator, infinite, short, twice, long] {
-        let key = veilpass_verifier::VerifyingKey::from_points(Origin::Ceremony, points);
+        let key = veilpass_verifier::VerifyingKey::from_points(
+            veilpass_verifier::protocol::circuit_id::ATTEST_V1,
+            Origin::Ceremony,
+            points,
+        );
         let verifier = veilpass_verifier::Verifier::new(Policy::default());
         let refused = verifier.with_key(&key.to_bytes()).unwrap_err();
         assert_eq!(refused.code(), "key_unsafe", "{refused}");

@@ -11,7 +11,8 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 use veilpass_protocol::field::Fr;
 use veilpass_protocol::statement::Statement;
-use veilpass_verifier::{KeyPoints, Origin, PUBLIC_INPUTS, Proof, VerifyingKey};
+use veilpass_verifier::protocol::circuit_id::ATTEST_V1;
+use veilpass_verifier::{KeyPoints, Origin, Proof, VerifyingKey};
 
 /// Discrete logarithms of a verifying key's points.
 #[derive(Clone)]
@@ -49,7 +50,7 @@ impl Trapdoor {
             beta: draw(),
             gamma: draw(),
             delta: draw(),
-            ic: (0..=PUBLIC_INPUTS).map(|_| draw()).collect(),
+            ic: (0..=ATTEST_V1.public_inputs).map(|_| draw()).collect(),
         }
     }
 
@@ -64,7 +65,7 @@ impl Trapdoor {
     }
 
     pub fn key(&self, origin: Origin) -> VerifyingKey {
-        VerifyingKey::from_points(origin, self.points())
+        VerifyingKey::from_points(ATTEST_V1, origin, self.points())
     }
 
     /// A proof of any statement: A and B at random, C solved from the verification equation.
