@@ -135,7 +135,7 @@ within this page only: such machines are noisy. *ark* is ark-groth16 0.6 used th
 (`create_random_proof_with_reduction`, `verify_proof` with a prepared key, decoding included), on the same circuit and key, \
 built with `parallel` and `asm` and the same flags as ours. Without bmi2 and adx at build time, as here unless said \
 otherwise, `asm` is the carry instructions only. Our cold proof begins with credential, path and request and ends with 128 \
-bytes; the key is loaded and its tables are made. Another platform is another than where the session began.
+bytes; the key is loaded and its tables are made.
 ";
 
 /// Whether other work took its share of the machine: then wall time on one thread is above processor time.
