@@ -13,7 +13,9 @@ use veilpass_protocol::epoch::{AGE_MAX, GRACE_MAX, MIN_LIVE};
 use veilpass_protocol::scope::Host;
 use veilpass_server::client::{Client, ClientSettings};
 use veilpass_server::http;
-use veilpass_server::platform::{PlatformKeys, PlatformService, PlatformServiceError, PlatformSettings};
+use veilpass_server::platform::{
+    EPOCHS_EVERY, PlatformKeys, PlatformService, PlatformServiceError, PlatformSettings,
+};
 use veilpass_server::published::Published;
 use veilpass_server::typed;
 use veilpass_verifier::{Policy, TooLoose, Verifier};
@@ -49,7 +51,7 @@ struct Own {
     /// Where epochs are read from: the authority's address, or a published folder
     #[arg(long, value_name = "URL|DIR", env = "VEILPASS_EPOCHS")]
     epochs: Option<String>,
-    /// Seconds between two looks for a new epoch [default: 60]
+    /// Seconds between two looks for a new epoch [default: 10]
     #[arg(long, value_name = "S", env = "VEILPASS_EPOCHS_EVERY")]
     epochs_every: Option<u64>,
     /// Certificates that the authority's address is trusted by, PEM [default: the public ones]
@@ -197,7 +199,7 @@ impl Own {
             http,
             authority: authority_key(required(&self.authority, "authority")?)?,
             epochs: epochs.map_err(|e| Failure::Usage(format!("--epochs: {e}")))?,
-            epochs_every: at_least_one(self.epochs_every, 60, "epochs-every")?,
+            epochs_every: at_least_one(self.epochs_every, EPOCHS_EVERY, "epochs-every")?,
             verifying_key: verifying_key(self.key.as_ref())?,
             policy: self.policy()?,
             ttl: at_least_one(self.ttl, 300, "ttl")?,

@@ -261,7 +261,7 @@ impl Desk {
         let mut epochs = self.epochs.usable(now).map_err(VerifyError::from)?;
         let mut screened = self.screen(&stored.request, form, body, &epochs, now);
         if let Some(epoch) = newer(&screened, &epochs).filter(|_| stored.state == RequestState::Pending) {
-            self.epochs.look_for(epoch, now).await;
+            self.epochs.wait_for(epoch).await;
             epochs = self.epochs.usable(now).map_err(VerifyError::from)?;
             screened = self.screen(&stored.request, form, body, &epochs, now);
         }

@@ -6,16 +6,16 @@ use crate::published::{Published, PublishedError};
 use crate::store::StoreError;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Semaphore, watch};
 use tokio::time::timeout;
 use veilpass_protocol::day::Timestamp;
 use veilpass_protocol::note::AuthorityKey;
 use veilpass_verifier::{AcceptedEpochs, EpochsError, Install, Policy};
 
-/// Seconds between two readings that presentations ask for.
-const LOOK_EVERY: u64 = 2;
-/// How long a presentation waits for such a reading.
-const LOOK_WAIT: Duration = Duration::from_secs(5);
+/// How long a presentation waits for the next regular reading.
+const READING_WAIT: Duration = Duration::from_secs(12);
+/// Presentations that wait for a reading at one time. One more is judged by what is known.
+const READING_WAITING: usize = 256;
 
 /// Follows the newest epoch of one authority.
 #[derive(Debug)]
@@ -26,6 +26,10 @@ pub struct Follower {
     state: RwLock<Following>,
     /// One reading at a time: each begins with what the one before has installed.
     reading: Mutex<()>,
+    /// Counts the readings.
+    readings: watch::Sender<u64>,
+    /// Places for presentations that wait for a reading.
+    places: Semaphore,
 }
 
 /// What is known, and how it came to be known.
@@ -83,7 +87,15 @@ impl Follower {
         };
         let epochs = Arc::new(epochs);
         let state = Following { epochs, read_at: None, succeeded_at: None, problem: None };
-        Ok(Follower { source, store, policy, state: RwLock::new(state), reading: Mutex::new(()) })
+        Ok(Follower {
+            source,
+            store,
+            policy,
+            state: RwLock::new(state),
+            reading: Mutex::new(()),
+            readings: watch::Sender::new(0),
+            places: Semaphore::new(READING_WAITING),
+        })
     }
 
     /// What is known now.
@@ -107,30 +119,6 @@ impl Follower {
     /// use until they are stale.
     pub async fn read(&self, now: Timestamp) -> Result<(), FollowError> {
         let _one_at_a_time = self.reading.lock().await;
-        self.read_alone(now).await
-    }
-
-    /// Looks for a newer epoch because a presentation names one: whoever has just synced is ahead of the next
-    /// regular reading. Anybody can name an epoch, so the authority is asked every two seconds at most. The reading
-    /// goes on if the presentation does not wait for it any longer.
-    pub async fn look_for(self: &Arc<Self>, epoch: u64, now: Timestamp) {
-        let follower = Arc::clone(self);
-        let looking = tokio::spawn(async move {
-            let _one_at_a_time = follower.reading.lock().await;
-            let Following { epochs, read_at, .. } = follower.following();
-            let is_known = epochs.newest().is_some_and(|newest| newest.epoch >= epoch);
-            let is_recent = read_at.is_some_and(|at| now.seconds() < at.seconds() + LOOK_EVERY);
-            if !is_known && !is_recent {
-                // What went wrong is logged, and stands in `/readyz`.
-                let _ = follower.read_alone(now).await;
-            }
-        });
-        // If it takes longer, the presentation is judged by what is known.
-        let _ = timeout(LOOK_WAIT, looking).await;
-    }
-
-    /// With the lock held.
-    async fn read_alone(&self, now: Timestamp) -> Result<(), FollowError> {
         let outcome = self.fetch_and_install(now).await;
         let before = {
             let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
@@ -140,6 +128,7 @@ impl Follower {
             }
             std::mem::replace(&mut state.problem, outcome.as_ref().err().cloned())
         };
+        self.readings.send_modify(|readings| *readings += 1);
         match &outcome {
             // Said once, not with each reading.
             Err(problem) if before.as_ref() != Some(problem) => {
@@ -149,6 +138,26 @@ impl Follower {
             _ => (),
         }
         outcome
+    }
+
+    /// Waits for this epoch: a wallet that has just synced is ahead of the next regular reading.
+    ///
+    /// It does not begin a reading. The authority would see it, and could guess that a person whose wallet synced a
+    /// moment ago is at this platform.
+    pub async fn wait_for(&self, epoch: u64) {
+        let Ok(_place) = self.places.try_acquire() else { return };
+        let is_known = || self.following().epochs.newest().is_some_and(|newest| newest.epoch >= epoch);
+        let mut readings = self.readings.subscribe();
+        // Whether the epoch came or the time is over: the presentation is judged by what is known then. One reading may
+        // have been under way when the presentation came, so two are waited for.
+        let _ = timeout(READING_WAIT, async {
+            for _ in 0..2 {
+                if is_known() || readings.changed().await.is_err() {
+                    return;
+                }
+            }
+        })
+        .await;
     }
 
     async fn fetch_and_install(&self, now: Timestamp) -> Result<(), FollowError> {

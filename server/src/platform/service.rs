@@ -27,8 +27,9 @@ use veilpass_protocol::note::AuthorityKey;
 use veilpass_protocol::scope::Host;
 use veilpass_verifier::{KeyError, Policy, Verifier, VerifyingKey};
 
-/// Seconds between two readings of the newest epoch, where nothing else is said.
-pub const EPOCHS_EVERY: u64 = 60;
+/// Seconds between two readings of the newest epoch, where nothing else is said. Readings are regular whatever people
+/// do, and so frequent that an answer can wait for the next one.
+pub const EPOCHS_EVERY: u64 = 10;
 /// Longest life of a request. Its `valid_on` is accepted for a day at most.
 const MAX_TTL: u64 = 24 * 3600;
 /// Longest time between two readings: a platform that learns of an epoch late accepts who was removed.
